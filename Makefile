@@ -1,0 +1,37 @@
+# Every command a contributor needs. `make check` is what must pass before a commit; CI runs it too.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: setup check lint types architecture test slow schema toy-models
+
+setup: $(BIN)/rlaif-spec
+
+$(BIN)/rlaif-spec: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -c constraints.txt -e '.[dev,gguf]'
+	touch $(BIN)/rlaif-spec
+
+check: lint types architecture test
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+architecture: setup
+	$(BIN)/lint-imports
+
+test: setup
+	$(BIN)/python -m pytest
+
+slow: setup
+	$(BIN)/python -m pytest -m slow
+
+schema: setup
+	$(BIN)/rlaif-spec schema > specs/schema.json
+
+toy-models: setup
+	$(BIN)/python -m rlaif_spec.engines.native.pretrain
