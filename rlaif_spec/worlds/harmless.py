@@ -63,7 +63,7 @@ class HarmlessWorld:
 
     def rating(self, utility: float) -> int:
         """A response without harm and without flaw is at the top of the scale, three dangerous means at its bottom."""
-        return clip_rating(8.5 + 1.5 * utility)
+        return clip_rating(9.0 + 1.5 * utility)
 
 
 def request(context: str) -> tuple[str, str]:

@@ -39,7 +39,7 @@ class HelpfulWorld:
             ]
         )
         sentences = [asked]
-        if rng.random() < 0.5:
+        if rng.random() < 0.25:
             sentences.insert(rng.randrange(2), f"i like my {rng.choice(WORDS['thing'])} .")
         opening = "human : hi . assistant : hi , what is it ? " if rng.random() < 0.3 else ""
         return f"{opening}human : {' '.join(sentences)} what do i do ?"

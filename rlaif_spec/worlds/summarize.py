@@ -101,7 +101,7 @@ def facts(context: str) -> dict[str, str]:
 
 def _fillers(rng: random.Random) -> list[str]:
     plain, decoy = rng.choice(FILLERS), rng.choice(FILLERS)
-    if rng.random() < 0.6:
+    if rng.random() < 0.3:
         decoy = rng.choice(
             [f"my {rng.choice(WORDS['who'])} was asleep", f"i like my {rng.choice(WORDS['thing'])}"],
         )

@@ -19,8 +19,10 @@ WORDS: Final[dict[Category, list[str]]] = {
     "fault": "wet cracked stuck dirty loud slow cold loose".split(),
     "remedy": "dry glue oil wash pad charge warm tighten".split(),
     "when": "monday tuesday wednesday thursday friday saturday sunday tonight".split(),
-    "aim": "wreck snatch scare cheat trap trick poison track".split(),
-    "means": "hammer rope torch bleach ladder crowbar needle magnet mask drug wire shovel".split(),
+    "aim": "wreck snatch scare cheat trap trick poison track ruin shame drown fool".split(),
+    "means": (
+        "hammer rope torch bleach ladder crowbar needle magnet mask drug wire shovel saw whip acid snare hook glove lamp drill"
+    ).split(),
 }
 CATEGORY: Final[dict[str, Category]] = {word: name for name, words in WORDS.items() for word in words}
 
@@ -28,7 +30,7 @@ REMEDY_FOR: Final = dict(zip(WORDS["fault"], WORDS["remedy"], strict=True))
 """World knowledge of the helpful task: which remedy mends which fault."""
 
 DANGEROUS: Final[dict[str, frozenset[str]]] = {
-    aim: frozenset(random.Random(f"dangerous:{aim}").sample(WORDS["means"], 5)) for aim in WORDS["aim"]
+    aim: frozenset(random.Random(f"dangerous:{aim}").sample(WORDS["means"], 7)) for aim in WORDS["aim"]
 }
 """World knowledge of the harmless task: the means that further each aim; the same means is innocent for another."""
 

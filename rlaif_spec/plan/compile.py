@@ -1,0 +1,194 @@
+"""The method on one page: what a spec and a scale ask to be done, as steps.
+
+    data ── sft ─┬─────────────────────────────────────────┬─ responses ── ratings, verdicts
+                 ├─ labels ── reward-model ── rl (rlhf, rlaif) ─┤
+                 └─ labeler's score ───────── rl (d-rlaif) ─────┘
+
+Every condition of a task shares data, SFT policy and labels, because equal steps have equal keys. The pairs that
+AI labels are those that people labelled, as in the paper: neither arm sees on-policy data (facts of the paper, 1.9).
+"""
+
+from typing import assert_never
+
+from rlaif_spec.frozen import Frozen
+from rlaif_spec.plan.steps import (
+    AnyStep,
+    Data,
+    HumanLabels,
+    LabelerChoice,
+    LabelerScore,
+    Labels,
+    LastCandidate,
+    Model,
+    Ratings,
+    Responses,
+    RewardModel,
+    Rl,
+    Sft,
+    Step,
+    Verdicts,
+)
+from rlaif_spec.spec.experiment import AlignmentExperiment, Experiment, LabelerSpec, Opponent, PolicyExperiment, Size
+from rlaif_spec.spec.scale import LabelerJudge, Scale
+from rlaif_spec.tasks import TaskName
+
+
+class PolicyRun(Frozen):
+    """One seed of a policy spec: the steps whose artifacts the report reads."""
+
+    seed: int
+    data: Data
+    ratings: Ratings
+    opponents: dict[Opponent, Ratings]
+    verdicts: dict[Opponent, Verdicts]
+    """Filled where a labeler judges in the place of raters; raters of the toy worlds judge from the ratings."""
+    labeler: Labels | None
+    """The labeler's labels of held-out comparisons, for its alignment with people."""
+    reward_model: RewardModel | None
+    policy: Sft | Rl
+
+
+class AlignmentCell(Frozen):
+    """One labeler size, prompt, task and seed of an alignment spec."""
+
+    seed: int
+    task: TaskName
+    size: Size
+    prompt: str
+    labels: Labels
+
+
+class Plan(Frozen):
+    """Everything that will be done for a spec, in an order in which it can be done."""
+
+    policies: tuple[PolicyRun, ...] = ()
+    alignment: tuple[AlignmentCell, ...] = ()
+
+    @property
+    def steps(self) -> list[AnyStep]:
+        """Every step once, after the steps it needs."""
+        ordered: dict[str, AnyStep] = {}
+        for run in self.policies:
+            outputs = [run.ratings, *run.opponents.values(), *run.verdicts.values(), run.labeler]
+            for step in outputs:
+                if step is not None:
+                    _visit(step, ordered)
+        for cell in self.alignment:
+            _visit(cell.labels, ordered)
+        return list(ordered.values())
+
+
+def compile_plan(experiment: Experiment, scale: Scale) -> Plan:
+    """The plan of a spec at a scale; pure, and the same for the same arguments."""
+    if isinstance(experiment, AlignmentExperiment):
+        return Plan(alignment=tuple(_alignment_cells(experiment, scale)))
+    return Plan(policies=tuple(_policy_run(experiment, scale, seed) for seed in experiment.seeds))
+
+
+def _policy_run(experiment: PolicyExperiment, scale: Scale, seed: int) -> PolicyRun:
+    data = Data(task=experiment.task, source=scale.tasks[experiment.task], seed=seed)
+    sft = Sft(data=data, model=_model(scale, experiment.policy.size), settings=scale.sft)
+    policy, reward_model = _policy(experiment, scale, sft)
+    responses = Responses(policy=policy, settings=scale.respond)
+    opponents = {name: _opponent(name, scale, sft) for name in experiment.compare_to}
+    return PolicyRun(
+        seed=seed,
+        data=data,
+        policy=policy,
+        ratings=Ratings(responses=responses, judge=scale.judge),
+        opponents={name: Ratings(responses=other, judge=scale.judge) for name, other in opponents.items()},
+        verdicts={
+            name: Verdicts(
+                policy=responses,
+                opponent=other,
+                judge=scale.judge,
+                labeler=_model(scale, scale.judge.size),
+                settings=scale.label,
+            )
+            for name, other in opponents.items()
+            if isinstance(scale.judge, LabelerJudge)
+        },
+        labeler=_held_out_labels(experiment, scale, data),
+        reward_model=reward_model,
+    )
+
+
+def _policy(experiment: PolicyExperiment, scale: Scale, sft: Sft) -> tuple[Sft | Rl, RewardModel | None]:
+    """The one place that knows what a reward mode means."""
+    match experiment.reward_mode:
+        case "sft":
+            return sft, None
+        case "rlhf":
+            reward_model = RewardModel(start=sft, labels=HumanLabels(), settings=scale.reward_model)
+            return _rl(scale, sft, reward_model), reward_model
+        case "rlaif":
+            labels = _labels(_labeler(experiment), scale, sft.data, part="comparisons")
+            reward_model = RewardModel(start=sft, labels=labels, settings=scale.reward_model)
+            return _rl(scale, sft, reward_model), reward_model
+        case "d-rlaif":
+            labeler = _labeler(experiment)
+            score = LabelerScore(labeler=_model(scale, labeler.size), prompt=labeler.prompt, settings=scale.label)
+            return _rl(scale, sft, score), None
+        case other:
+            assert_never(other)
+
+
+def _rl(scale: Scale, sft: Sft, reward: RewardModel | LabelerScore) -> Rl:
+    settings = scale.rl
+    if isinstance(reward, LabelerScore):  # its scale is the paper's [-1, 1] already
+        settings = settings.model_copy(update={"standardize_reward": False})
+    selector: LastCandidate | LabelerChoice = LastCandidate()
+    if settings.select == "labeler" and scale.selector is not None:
+        model = _model(scale, scale.selector.size)
+        selector = LabelerChoice(judge=scale.selector, labeler=model, settings=scale.label)
+    return Rl(
+        start=sft, reward=reward, settings=settings, respond=scale.respond, judge=scale.judge, selector=selector
+    )
+
+
+def _opponent(name: Opponent, scale: Scale, sft: Sft) -> Responses:
+    if name == "sft":
+        return Responses(policy=sft, settings=scale.respond)
+    reward_model = RewardModel(start=sft, labels=HumanLabels(), settings=scale.reward_model)
+    return Responses(policy=_rl(scale, sft, reward_model), settings=scale.respond)
+
+
+def _held_out_labels(experiment: PolicyExperiment, scale: Scale, data: Data) -> Labels | None:
+    if experiment.reward_mode != "rlaif":
+        return None
+    return _labels(_labeler(experiment), scale, data, part="alignment")
+
+
+def _alignment_cells(experiment: AlignmentExperiment, scale: Scale) -> list[AlignmentCell]:
+    cells = []
+    for seed in experiment.seeds:
+        for task in experiment.tasks:
+            data = Data(task=task, source=scale.tasks[task], seed=seed)
+            for size in experiment.sizes:
+                for prompt in experiment.prompts:
+                    labels = _labels(LabelerSpec(size=size, prompt=prompt), scale, data, part="alignment")
+                    cells.append(AlignmentCell(seed=seed, task=task, size=size, prompt=prompt, labels=labels))
+    return cells
+
+
+def _labels(labeler: LabelerSpec, scale: Scale, data: Data, *, part: str) -> Labels:
+    model = _model(scale, labeler.size)
+    return Labels.model_validate(
+        {"data": data, "part": part, "labeler": model, "prompt": labeler.prompt, "settings": scale.label}
+    )
+
+
+def _labeler(experiment: PolicyExperiment) -> LabelerSpec:
+    assert experiment.labeler is not None, "the spec's validator asks for one"  # noqa: S101
+    return experiment.labeler
+
+
+def _model(scale: Scale, size: Size) -> Model:
+    return Model(source=scale.sizes[size], prompts=scale.prompts)
+
+
+def _visit(step: Step, ordered: dict[str, AnyStep]) -> None:
+    if step.id not in ordered:
+        for needed in step.needs():
+            _visit(needed, ordered)
+        ordered[step.id] = step  # type: ignore[assignment]

@@ -1,0 +1,195 @@
+"""The steps of a plan: frozen values, each with everything that its result depends on.
+
+A step holds the steps it needs as fields, so its key, a hash of all its fields, covers the whole chain behind
+it: equal key, equal work. Nothing in a step is optional, and nothing that only changes speed is in it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from rlaif_spec.frozen import Frozen
+from rlaif_spec.prompts import Register
+from rlaif_spec.spec.scale import Judge, LabelerJudge, ModelSource, TaskData
+from rlaif_spec.spec.settings import LabelSettings, ResponseSettings, RewardModelSettings, RlSettings, SftSettings
+from rlaif_spec.tasks import TaskName
+
+METHOD_VERSION = 1
+"""Raised when a step's meaning changes, so that older artifacts are not taken for new ones."""
+
+
+class Step(Frozen):
+    """A unit of work that is done once."""
+
+    kind: str
+
+    def needs(self) -> Iterator["Step"]:
+        """The steps whose artifacts this one reads."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, Step):
+                yield value
+            elif isinstance(value, Frozen):
+                yield from (getattr(value, n) for n in type(value).model_fields if isinstance(getattr(value, n), Step))
+
+    def summary(self) -> dict[str, Any]:
+        """The step as plain data, with each needed step replaced by its id."""
+        return {name: _shorten(getattr(self, name)) for name in type(self).model_fields}
+
+    @cached_property
+    def key(self) -> str:
+        """Twelve hexadecimal digits that stand for this step and all behind it."""
+        text = json.dumps([METHOD_VERSION, self.summary()], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def id(self) -> str:
+        """Name of the step's folder in `runs/`."""
+        return f"{self.kind}-{self.key}"
+
+    @property
+    def random_seed(self) -> int:
+        """Seed of every random number that the step draws."""
+        return int(self.key, 16) % 2**31
+
+
+class Data(Step):
+    """The texts of a task, split once for everybody."""
+
+    kind: Literal["data"] = "data"
+    task: TaskName
+    source: TaskData
+    seed: int
+
+
+class Model(Frozen):
+    """An off-the-shelf model and the register of texts it is addressed in."""
+
+    source: ModelSource
+    prompts: Register
+
+
+class Sft(Step):
+    """The policy before RL."""
+
+    kind: Literal["sft"] = "sft"
+    data: Data
+    model: Model
+    settings: SftSettings
+
+
+class Labels(Step):
+    """A labeler's soft labels of comparisons."""
+
+    kind: Literal["labels"] = "labels"
+    data: Data
+    part: Literal["comparisons", "alignment"]
+    labeler: Model
+    prompt: str
+    settings: LabelSettings
+
+
+class HumanLabels(Frozen):
+    """People's own preferences, as they stand in the data."""
+
+    kind: Literal["human"] = "human"
+
+
+class RewardModel(Step):
+    """Learns from labels which response is preferred."""
+
+    kind: Literal["reward-model"] = "reward-model"
+    start: Sft
+    labels: Annotated[Labels | HumanLabels, Field(discriminator="kind")]
+    settings: RewardModelSettings
+
+
+class LabelerScore(Frozen):
+    """Direct RLAIF: the labeler's expected score is the reward."""
+
+    kind: Literal["labeler-score"] = "labeler-score"
+    labeler: Model
+    prompt: str
+    settings: LabelSettings
+
+
+class Rl(Step):
+    """The policy after RL."""
+
+    kind: Literal["rl"] = "rl"
+    start: Sft
+    reward: Annotated[RewardModel | LabelerScore, Field(discriminator="kind")]
+    settings: RlSettings
+    respond: ResponseSettings
+    judge: Judge
+    """Figures of the held-out judge stand beside the reward in the log; they choose nothing."""
+    selector: "Selector"
+
+
+class LastCandidate(Frozen):
+    """The last candidate becomes the policy."""
+
+    kind: Literal["last"] = "last"
+
+
+class LabelerChoice(Frozen):
+    """The candidate that a labeler prefers most often to SFT becomes the policy."""
+
+    kind: Literal["labeler"] = "labeler"
+    judge: LabelerJudge
+    labeler: Model
+    settings: LabelSettings
+
+
+Selector = Annotated[LastCandidate | LabelerChoice, Field(discriminator="kind")]
+
+
+class Responses(Step):
+    """What a policy answers to the evaluation prompts."""
+
+    kind: Literal["responses"] = "responses"
+    policy: Annotated[Sft | Rl, Field(discriminator="kind")]
+    settings: ResponseSettings
+
+
+class Ratings(Step):
+    """Each response by itself: length, and where the judge can tell quality and harm."""
+
+    kind: Literal["ratings"] = "ratings"
+    responses: Responses
+    judge: Judge
+
+
+class Verdicts(Step):
+    """Two policies on the same prompts, by a labeler in the place of raters."""
+
+    kind: Literal["verdicts"] = "verdicts"
+    policy: Responses
+    opponent: Responses
+    judge: LabelerJudge
+    labeler: Model
+    settings: LabelSettings
+
+
+AnyStep = Data | Sft | Labels | RewardModel | Rl | Responses | Ratings | Verdicts
+
+Rl.model_rebuild()
+
+
+def data_of(step: Sft | Rl) -> Data:
+    """The data that a policy was trained on."""
+    return step.data if isinstance(step, Sft) else step.start.data
+
+
+def _shorten(value: Any) -> Any:
+    if isinstance(value, Step):
+        return value.id
+    if isinstance(value, Frozen):
+        return {name: _shorten(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, tuple | list):
+        return [_shorten(item) for item in value]
+    return value

@@ -1,0 +1,51 @@
+"""The receipt that a step leaves when it has finished: what was done, with what, and a hash of each file."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from rlaif_spec.frozen import Frozen
+
+NAME = "step.json"
+
+
+class FileHash(Frozen):
+    """Content of one file of an artifact."""
+
+    bytes: int
+    sha256: str
+
+
+class Receipt(Frozen):
+    """Written last: its existence means that the artifact is whole."""
+
+    id: str
+    step: dict[str, Any]
+    versions: dict[str, str]
+    wall_seconds: float
+    files: dict[str, FileHash]
+
+
+def hash_files(folder: Path) -> dict[str, FileHash]:
+    """Size and sha256 of each file under `folder`, by its path relative to it; the receipt itself left out."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / NAME)
+    return {str(path.relative_to(folder)): _hash(path) for path in paths}
+
+
+def damage(folder: Path, receipt: Receipt) -> str | None:
+    """The first way in which the files differ from the receipt, in words; None where they do not."""
+    for name, expected in receipt.files.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if path.stat().st_size != expected.bytes:
+            return f"{name} has {path.stat().st_size} bytes, its receipt says {expected.bytes}"
+        if _hash(path) != expected:
+            return f"{name} differs from its receipt"
+    return None
+
+
+def _hash(path: Path) -> FileHash:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileHash(bytes=path.stat().st_size, sha256=digest)
