@@ -38,9 +38,9 @@ class Lesson:
         return " ".join(text for text, _ in self.pieces)
 
 
-def write_lesson(rng: random.Random, kind: Kind | None = None) -> Lesson:
-    """One lesson from a world drawn at random, of a kind drawn from `MIX` unless given; training facts only."""
-    task = rng.choice(sorted(WORLDS))
+def write_lesson(rng: random.Random, kind: Kind | None = None, task: str | None = None) -> Lesson:
+    """One lesson, of a kind drawn from `MIX` and from a world drawn at random unless given; training facts only."""
+    task = task or rng.choice(sorted(WORLDS))
     kind = kind or rng.choices(list(MIX), list(MIX.values()))[0]
     return _WRITERS[kind](rng, task)
 

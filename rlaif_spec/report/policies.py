@@ -1,0 +1,95 @@
+"""Win rates and harmless rates of policies, from the ratings or verdicts of their responses.
+
+Rows of a win rate are (seed, prompt, rater); its clusters are (seed, prompt), because raters of one prompt agree.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from harness import harmless_rate, win_rate
+from rlaif_spec.judges import rater_verdicts
+from rlaif_spec.records import Judgement
+from rlaif_spec.report.figures import Figure, Interval
+from rlaif_spec.spec.settings import EvaluationSettings
+from rlaif_spec.stages.context import Rating
+
+ByseedRatings = Mapping[int, Sequence[Rating]]
+
+
+class RatedPolicy:
+    """A policy as the report sees it: its name, its task, and by seed its artifact and the ratings of its responses."""
+
+    def __init__(self, name: str, task: str, artifacts: Mapping[int, str], ratings: ByseedRatings) -> None:
+        self.name = name
+        self.task = task
+        self.artifacts = artifacts
+        self.ratings = ratings
+
+    @property
+    def has_utilities(self) -> bool:
+        """Whether raters' verdicts can be drawn from the ratings."""
+        return all(row.utility is not None for rows in self.ratings.values() for row in rows)
+
+
+def rated_win_rate(policy: RatedPolicy, opponent: RatedPolicy, settings: EvaluationSettings) -> Figure | None:
+    """Win rate by the raters of a toy world on the seeds that both have; None where they share none."""
+    judgements: dict[int, list[Judgement]] = {}
+    for seed in sorted(policy.ratings.keys() & opponent.ratings.keys()):
+        mine = {row.id: row.utility for row in policy.ratings[seed] if row.utility is not None}
+        theirs = {row.id: row.utility for row in opponent.ratings[seed] if row.utility is not None}
+        shared = sorted(mine.keys() & theirs.keys())
+        judgements[seed] = rater_verdicts(
+            shared,
+            [mine[name] for name in shared],
+            [theirs[name] for name in shared],
+            raters=settings.raters,
+            names=(policy.artifacts[seed], opponent.artifacts[seed]),
+        )
+    return judged_win_rate(policy.name, opponent.name, policy.task, judgements, settings)
+
+
+def judged_win_rate(
+    policy: str,
+    opponent: str,
+    task: str,
+    judgements: Mapping[int, Sequence[Judgement]],
+    settings: EvaluationSettings,
+) -> Figure | None:
+    """Win rate from verdicts by seed; None where there are none."""
+    rows = [(f"{seed}/{row.id}", row.outcome) for seed, verdicts in judgements.items() for row in verdicts]
+    if not rows:
+        return None
+    result = win_rate(
+        [outcome for _, outcome in rows],
+        clusters=[cluster for cluster, _ in rows],
+        rng=np.random.default_rng(0),
+        level=settings.level,
+        resamples=settings.resamples,
+    )
+    return Figure(
+        measure="win rate",
+        task=task,
+        subject=policy,
+        against=opponent,
+        interval=Interval.of(result.estimate),
+        seeds=len(judgements),
+        unparsed=result.unparsed,
+        ties=result.ties,
+    )
+
+
+def rated_harmless_rate(policy: RatedPolicy, settings: EvaluationSettings) -> Figure | None:
+    """Share of responses without harm; None where the judge cannot tell."""
+    flags = [row.harmless for rows in policy.ratings.values() for row in rows]
+    if not flags or all(flag is None for flag in flags):
+        return None
+    result = harmless_rate(flags, level=settings.level)
+    return Figure(
+        measure="harmless rate",
+        task=policy.task,
+        subject=policy.name,
+        interval=Interval.of(result.estimate),
+        seeds=len(policy.ratings),
+        unparsed=result.unparsed,
+    )

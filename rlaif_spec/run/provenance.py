@@ -1,0 +1,46 @@
+"""With what a result was made: versions, machine, commit; nothing secret and nothing that names the user."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+PACKAGES: Final = ("rlaif-spec", "torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "pydantic")
+
+
+def versions() -> dict[str, str]:
+    """Version of Python and of each package that results depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, str]:
+    """What kind of machine this is."""
+    return {"system": platform.system(), "architecture": platform.machine(), "cores": str(os.cpu_count())}
+
+
+def commit() -> str | None:
+    """Commit of the checkout that the command was started in, with `+changes` where it differs; None outside one."""
+    try:
+        head = _git("rev-parse", "HEAD")
+        changed = _git("status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{head}+changes" if changed else head
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(  # noqa: S603
+        ["git", *arguments],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
+    )
+    return done.stdout.strip()

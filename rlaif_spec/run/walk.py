@@ -1,0 +1,59 @@
+"""Walk a plan: skip what is finished, do the rest in order, keep everything that was done if a step fails."""
+
+import time
+from dataclasses import dataclass
+
+from rlaif_spec.engines.protocol import Engine
+from rlaif_spec.plan import AnyStep, Plan
+from rlaif_spec.run.provenance import versions
+from rlaif_spec.run.screen import Screen
+from rlaif_spec.stages import Context, perform
+from rlaif_spec.store import Store
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What a walk did, by step id."""
+
+    done: tuple[str, ...]
+    reused: tuple[str, ...]
+
+
+def walk(plan: Plan, engine: Engine, store: Store, screen: Screen) -> Walk:
+    """Do every step of the plan that is not finished yet."""
+    context = Context(engine=engine, store=store, tell=screen.tell)
+    done: list[str] = []
+    reused: list[str] = []
+    steps = plan.steps
+    for number, step in enumerate(steps, start=1):
+        if store.finished(step):
+            reused.append(step.id)
+            continue
+        screen.say(f"[{number}/{len(steps)}] {describe(step)}{' (continued)' if store.started(step) else ''}")
+        began = time.monotonic()
+        fresh = store.perform(step, lambda folder, step=step: perform(step, folder, context), versions())  # type: ignore[misc]
+        (done if fresh else reused).append(step.id)
+        screen.say(f"      {time.monotonic() - began:.1f} s  {store.folder(step)}")
+    return Walk(done=tuple(done), reused=tuple(reused))
+
+
+def describe(step: AnyStep) -> str:
+    """A step in a few words, with what tells it from others of its kind."""
+    match step.kind:
+        case "data":
+            return f"data: texts of {step.task}"
+        case "labels":
+            return f"labels: {step.part} by {_source(step.labeler.source)}, {step.prompt}"
+        case "reward-model":
+            return f"reward-model: on {'people' if step.labels.kind == 'human' else 'AI'} labels"
+        case "rl":
+            return f"rl: {step.settings.steps} steps against {step.reward.kind.replace('-', ' ')}"
+        case "responses":
+            return f"responses: of {step.policy.id}"
+        case other:
+            return {"sft": "sft: the policy before RL", "ratings": "ratings: of responses"}.get(other, f"{other}")
+
+
+def _source(source: object) -> str:
+    names = ("builtin", "path", "package", "hub")
+    return next(str(value) for name in names if (value := getattr(source, name)) is not None)

@@ -1,0 +1,68 @@
+"""What every stage is given, and the files by which stages hand on their work."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlaif_spec.engines.protocol import Engine, Job, Progress, Turn
+from rlaif_spec.frozen import Frozen
+from rlaif_spec.lm import LanguageModel
+from rlaif_spec.plan.steps import AnyStep, Data, Model, Rl, Sft
+from rlaif_spec.prompts import PromptLibrary
+from rlaif_spec.records import Example, Response
+from rlaif_spec.store import Store, read_rows
+
+MODEL = "model"
+LABELS = "labels.jsonl"
+RESPONSES = "responses.jsonl"
+RATINGS = "ratings.jsonl"
+VERDICTS = "verdicts.jsonl"
+SCORES = "scores.jsonl"
+SKIPPED = "skipped.json"
+
+
+@dataclass(frozen=True)
+class Context:
+    """The engine that computes, the store that keeps, and the screen."""
+
+    engine: Engine
+    store: Store
+    tell: Callable[[Progress], None]
+
+    def job(self, step: AnyStep, folder: Path) -> Job:
+        """Where a training step writes and what it draws its random numbers from."""
+        return Job(folder=folder, seed=step.random_seed, tell=self.tell)
+
+    def language_model(self, model: Model) -> LanguageModel:
+        """An off-the-shelf model, ready to be asked."""
+        return self.engine.language_model(self.engine.open_model(model.source), chat=model.source.chat)
+
+    def trained(self, step: AnyStep) -> Path:
+        """The model that a finished step trained."""
+        return self.store.open(step) / MODEL
+
+    def examples(self, data: Data, part: str) -> list[Example]:
+        """Contexts of one part of the data."""
+        return read_rows(self.store.open(data) / f"{part}.jsonl", Example)
+
+
+class Rating(Frozen):
+    """One response by itself."""
+
+    id: str
+    words: int
+    utility: float | None
+    """The oracle's opinion, where the judge is one."""
+    harmless: bool | None
+    """Whether the response does no harm, where the judge can tell."""
+
+
+def library(step: Sft | Rl) -> PromptLibrary:
+    """The prompt texts that a policy was trained with."""
+    sft = step if isinstance(step, Sft) else step.start
+    return PromptLibrary(sft.model.prompts, sft.data.task)
+
+
+def turns(texts: PromptLibrary, responses: list[Response]) -> list[Turn]:
+    """Responses beside the prompts that the policy was given."""
+    return [Turn(prompt=texts.policy(row.context), response=row.text) for row in responses]

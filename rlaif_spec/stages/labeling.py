@@ -1,0 +1,85 @@
+"""The stages in which a labeler reads pairs: labels for training or alignment, and verdicts between policies.
+
+Pairs are labelled in chunks, each written as soon as it is done, so that a killed run loses one chunk at most.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rlaif_spec.engines.protocol import Progress
+from rlaif_spec.errors import JudgementError
+from rlaif_spec.judges import labeler_verdicts
+from rlaif_spec.labelers import label_pairs
+from rlaif_spec.lm import LanguageModel
+from rlaif_spec.plan.steps import Labels, Responses, Verdicts, data_of
+from rlaif_spec.prompts import PairVariant, PromptLibrary, parse_pair_variant
+from rlaif_spec.records import Comparison, Response, SoftLabel
+from rlaif_spec.spec.settings import LabelSettings
+from rlaif_spec.stages.context import LABELS, RESPONSES, VERDICTS, Context
+from rlaif_spec.store import append_rows, read_rows, read_whole_rows, write_rows
+
+CHUNK = 250
+
+
+def write_labels(step: Labels, folder: Path, context: Context) -> None:
+    """Label one part of the data."""
+    comparisons = read_rows(context.store.open(step.data) / f"{step.part}.jsonl", Comparison)
+    model = context.language_model(step.labeler)
+    texts = PromptLibrary(step.labeler.prompts, step.data.task)
+    labels = _label_in_chunks(model, texts, variant_of(step.prompt), comparisons, step.settings, folder, context)
+    check_read(step.id, [label.prefers_first for label in labels], step.settings)
+
+
+def write_verdicts(step: Verdicts, folder: Path, context: Context) -> None:
+    """A labeler in the place of raters: the policy's response stands first in each comparison."""
+    task = data_of(step.policy.policy).task
+    mine, theirs = (_responses(responses, context) for responses in (step.policy, step.opponent))
+    pairs = [
+        Comparison(id=row.id, context=row.context, first=row.text, second=other.text)
+        for row, other in zip(mine, theirs, strict=True)
+    ]
+    texts = PromptLibrary(step.labeler.prompts, task)
+    model = context.language_model(step.labeler)
+    labels = _label_in_chunks(model, texts, variant_of(step.judge.prompt), pairs, step.settings, folder, context)
+    write_rows(folder / VERDICTS, labeler_verdicts(labels))
+
+
+def check_read(where: str, values: Sequence[float | None], settings: LabelSettings) -> None:
+    """Refuse a labeler who cannot be read too often."""
+    unread = sum(value is None for value in values)
+    if unread > settings.max_unparsed * len(values):
+        raise JudgementError(
+            f"{where}: {unread} of {len(values)} replies could not be read, more than label.max_unparsed"
+            f" ({settings.max_unparsed:g}) allows; choose another prompt or labeler, or raise the limit"
+        )
+
+
+def variant_of(name: str) -> PairVariant:
+    """The pair variant of that name; specs and scales have been checked for it."""
+    variant = parse_pair_variant(name)
+    assert variant is not None, name  # noqa: S101
+    return variant
+
+
+def _label_in_chunks(
+    model: LanguageModel,
+    texts: PromptLibrary,
+    variant: PairVariant,
+    comparisons: Sequence[Comparison],
+    settings: LabelSettings,
+    folder: Path,
+    context: Context,
+) -> list[SoftLabel]:
+    path = folder / LABELS
+    labels = read_whole_rows(path, SoftLabel)
+    while len(labels) < len(comparisons):
+        chunk = comparisons[len(labels) : len(labels) + CHUNK]
+        fresh = label_pairs(model, texts, variant, chunk, settings)
+        append_rows(path, fresh)
+        labels += fresh
+        context.tell(Progress(len(labels), len(comparisons), {}))
+    return labels
+
+
+def _responses(step: Responses, context: Context) -> list[Response]:
+    return read_rows(context.store.open(step) / RESPONSES, Response)

@@ -1,0 +1,133 @@
+"""The stages around a policy: RL against a reward, responses to the evaluation prompts, ratings of them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import fmean
+
+from rlaif_spec.engines.protocol import RlTask, Turn
+from rlaif_spec.labelers import expected_scores, label_pairs
+from rlaif_spec.plan.steps import LabelerChoice, LabelerScore, LastCandidate, Ratings, Responses, Rl, data_of
+from rlaif_spec.prompts import PromptLibrary
+from rlaif_spec.records import Comparison, Example, Response
+from rlaif_spec.spec.scale import OracleJudge
+from rlaif_spec.stages.context import RATINGS, RESPONSES, Context, Rating, library
+from rlaif_spec.stages.labeling import variant_of
+from rlaif_spec.store import read_rows, write_rows
+from rlaif_spec.worlds import WORLDS, rater_probability
+
+Reward = Callable[[Sequence[Turn]], list[float | None]]
+HELD_OUT = "held_out_win_rate"
+SELECTOR = "selector_win_rate"
+
+
+def train_policy(step: Rl, folder: Path, context: Context) -> None:
+    """REINFORCE against the reward; candidates are watched by the held-out judge and chosen by the selector."""
+    texts = library(step)
+    prompts = [texts.policy(row.context) for row in context.examples(step.start.data, "prompts")]
+    validation = context.examples(step.start.data, "validation")
+    asked = [texts.policy(row.context) for row in validation]
+    start = context.trained(step.start)
+    baseline = context.engine.respond(start, asked, step.respond, seed=step.random_seed)
+    task = RlTask(
+        prompts=prompts,
+        validation=asked,
+        reward=_reward(step, context),
+        probe=_probe(step, validation, baseline, context),
+        choose=lambda figures: _choose(step, figures),
+        respond=step.respond,
+    )
+    context.engine.train_policy(start, task, step.settings, context.job(step, folder))
+
+
+def write_responses(step: Responses, folder: Path, context: Context) -> None:
+    """The policy's answers to the evaluation prompts."""
+    texts = library(step.policy)
+    examples = context.examples(data_of(step.policy), "evaluation")
+    prompts = [texts.policy(row.context) for row in examples]
+    answers = context.engine.respond(
+        context.trained(step.policy), prompts, step.settings, seed=data_of(step.policy).random_seed
+    )
+    rows = [
+        Response(id=row.id, context=row.context, text=answer) for row, answer in zip(examples, answers, strict=True)
+    ]
+    write_rows(folder / RESPONSES, rows)
+
+
+def write_ratings(step: Ratings, folder: Path, context: Context) -> None:
+    """What can be said of each response by itself."""
+    rows = read_rows(context.store.open(step.responses) / RESPONSES, Response)
+    task = data_of(step.responses.policy).task
+    oracle = WORLDS[task] if isinstance(step.judge, OracleJudge) else None
+    ratings = [
+        Rating(
+            id=row.id,
+            words=len(row.text.split()),
+            utility=None if oracle is None else oracle.utility(row.context, row.text),
+            harmless=None if oracle is None else oracle.is_harmless(row.context, row.text),
+        )
+        for row in rows
+    ]
+    write_rows(folder / RATINGS, ratings)
+
+
+def _reward(step: Rl, context: Context) -> Reward:
+    if isinstance(step.reward, LabelerScore):
+        return _labeler_reward(step.reward, library(step).task, _contexts(step, context), context)
+    reward_model = context.trained(step.reward)
+    return lambda turns: list(context.engine.reward_scores(reward_model, turns))
+
+
+def _labeler_reward(reward: LabelerScore, task: str, contexts: dict[str, str], context: Context) -> Reward:
+    model = context.language_model(reward.labeler)
+    texts = PromptLibrary(reward.labeler.prompts, task)
+
+    def score(turns: Sequence[Turn]) -> list[float | None]:
+        prompts = [texts.score(contexts[turn.prompt], turn.response) for turn in turns]
+        return expected_scores(model, prompts, min_mass=reward.settings.min_mass)
+
+    return score
+
+
+def _contexts(step: Rl, context: Context) -> dict[str, str]:
+    """The context behind each prompt that the policy is given during RL."""
+    texts = library(step)
+    rows = [row for part in ("prompts", "validation") for row in context.examples(step.start.data, part)]
+    return {texts.policy(row.context): row.context for row in rows}
+
+
+def _probe(
+    step: Rl, validation: Sequence[Example], baseline: Sequence[str], context: Context
+) -> Callable[[Sequence[Turn]], dict[str, float]]:
+    """Figures of a candidate against SFT on the validation prompts, by judges that are not the reward."""
+    selector = step.selector
+    model = context.language_model(selector.labeler) if isinstance(selector, LabelerChoice) else None
+    task = step.start.data.task
+
+    def probe(turns: Sequence[Turn]) -> dict[str, float]:
+        pairs = [
+            Comparison(id=row.id, context=row.context, first=turn.response, second=other)
+            for row, turn, other in zip(validation, turns, baseline, strict=True)
+        ]
+        figures = _oracle_figures(task, pairs) if isinstance(step.judge, OracleJudge) else {}
+        if isinstance(selector, LabelerChoice) and model is not None:
+            texts = PromptLibrary(selector.labeler.prompts, task)
+            labels = label_pairs(model, texts, variant_of(selector.judge.prompt), pairs, selector.settings)
+            read = [label.prefers_first for label in labels if label.prefers_first is not None]
+            figures[SELECTOR] = fmean(read) if read else 0.5
+        return figures
+
+    return probe
+
+
+def _oracle_figures(task: str, pairs: Sequence[Comparison]) -> dict[str, float]:
+    world = WORLDS[task]
+    wins = [rater_probability(world.utility(p.context, p.first), world.utility(p.context, p.second)) for p in pairs]
+    harmless = [world.is_harmless(pair.context, pair.first) for pair in pairs]
+    return {HELD_OUT: fmean(wins), "held_out_harmless_rate": fmean(harmless)}
+
+
+def _choose(step: Rl, figures: Sequence[dict[str, float]]) -> int:
+    """The rule: the last candidate, or the one the selector prefers most often to SFT (the earliest of equals)."""
+    if isinstance(step.selector, LastCandidate):
+        return len(figures) - 1
+    return max(range(len(figures)), key=lambda at: figures[at][SELECTOR])
