@@ -62,13 +62,14 @@ class RunOfSeed(Frozen):
     seed: int
     data: str
     policy: str
-    unparsed_rewards: int = 0
 
 
 class Metrics(Frozen):
     """All figures of one experiment at one scale."""
 
     experiment: str
+    task: str | None = None
+    """Of a policy spec."""
     scale: str
     judge: str
     figures: tuple[Figure, ...]

@@ -33,6 +33,7 @@ def measure(
     settings = scale.evaluation
     metrics = Metrics(
         experiment=name,
+        task=experiment.task if isinstance(experiment, PolicyExperiment) else None,
         scale=scale.name,
         judge=scale.judge.kind,
         figures=tuple(figures),

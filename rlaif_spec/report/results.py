@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from rlaif_spec.errors import ArtifactError, UserError
 from rlaif_spec.plan import Plan
+from rlaif_spec.report.curves import curves
 from rlaif_spec.report.figures import Figure, Metrics
 from rlaif_spec.report.measure import SeedRating
 from rlaif_spec.report.policies import RatedPolicy, rated_win_rate
@@ -39,7 +40,7 @@ def write_results(
     write_json(folder / "plan.json", {step.id: step.summary() for step in plan.steps})
     write_rows(folder / RATINGS, ratings)
     title = f"# {metrics.experiment} at scale {metrics.scale}\n\nJudged by: {metrics.judge}.\n\n"
-    write_whole(folder / "report.md", f"{title}{render(metrics.figures)}\n\n{_curves(plan, store)}".rstrip() + "\n")
+    write_whole(folder / "report.md", f"{title}{render(metrics.figures)}\n\n{curves(plan, store)}".rstrip() + "\n")
     write_json(folder / METRICS, metrics.model_dump(mode="json"))
 
 
@@ -52,3 +53,43 @@ def compare_results(root: Path) -> list[Figure]:
             if figure.measure != "win rate" or metrics.judge != "oracle":
                 figures[figure.measure, figure.task, figure.subject, figure.against, figure.prompt, metrics.scale] = figure
     return [*_all_pairs(results), *figures.values()]
+
+
+def _all_pairs(results: list[tuple[Metrics, list[RatedPolicy]]]) -> list[Figure]:
+    """Win rates from ratings, of every two policies of a task that saw the same data at the same scale."""
+    figures = []
+    for at, (metrics, mine) in enumerate(results):
+        settings = EvaluationSettings(raters=metrics.raters, level=metrics.level, resamples=metrics.resamples)
+        for other_metrics, theirs in results[at + 1 :]:
+            if metrics.scale == other_metrics.scale:
+                pairs = [(a, b) for a in mine for b in theirs if a.task == b.task]
+                figures += [rated_win_rate(*_better_first(a, b), settings) for a, b in pairs]
+    return [figure for figure in figures if figure is not None]
+
+
+def _better_first(one: RatedPolicy, other: RatedPolicy) -> tuple[RatedPolicy, RatedPolicy]:
+    """SFT is always the opponent, as in the paper's tables; else the order of the names."""
+    return (other, one) if one.name.endswith("SFT") else (one, other)
+
+
+def _read_all(root: Path) -> list[tuple[Metrics, list[RatedPolicy]]]:
+    paths = sorted(root.glob(f"*/*/{METRICS}"))
+    if not paths:
+        raise UserError(f"{root}: no results here; expected <experiment>/<scale>/{METRICS} as `rlaif-spec run` writes them")
+    return [_read(path) for path in paths]
+
+
+def _read(path: Path) -> tuple[Metrics, list[RatedPolicy]]:
+    try:
+        metrics = Metrics.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "file"
+        raise ArtifactError(f"{path}: {field}: {first['msg']}; run its spec again to write it anew") from None
+    if not metrics.runs or metrics.judge != "oracle":
+        return metrics, []
+    ratings: dict[int, list[Rating]] = {run.seed: [] for run in metrics.runs}
+    for row in read_rows(path.with_name(RATINGS), SeedRating):
+        ratings.setdefault(row.seed, []).append(row.rating)
+    artifacts = {run.seed: run.policy for run in metrics.runs}
+    return metrics, [RatedPolicy(metrics.experiment, metrics.task or "", artifacts, ratings)]

@@ -1,0 +1,137 @@
+"""The command line: `rlaif-spec validate | plan | run | compare | schema`.
+
+Exit codes: 0 done, 1 it broke, 2 what was asked cannot be done. Errors are one line each on standard error.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rlaif_spec.errors import RlaifSpecError, SpecError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.command(options)
+    except RlaifSpecError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("stopped; the same command continues where it was", file=sys.stderr)  # noqa: T201
+        return 130
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{where}{error.strerror or error}; nothing that was finished is lost", file=sys.stderr)  # noqa: T201
+        return 1
+    return code
+
+
+def _validate(options: argparse.Namespace) -> int:
+    from rlaif_spec.spec import check, default_scale, load_experiment, load_scale
+
+    name = options.scale or default_scale()[0]
+    problems: list[str] = []
+    for path in options.specs:
+        try:
+            check(load_experiment(path), load_scale(name), spec=path)
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(list(dict.fromkeys(problems)))
+    _print(f"{len(options.specs)} valid at scale {name}")
+    return 0
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from rlaif_spec.run import plan_lines, prepare
+
+    for line in plan_lines(prepare(_request(options))):
+        _print(line)
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    from rlaif_spec.run import Screen, run_experiment
+
+    outcome = run_experiment(_request(options), Screen(quiet=options.quiet))
+    _print(outcome.report)
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from rlaif_spec.report import compare_results, render
+
+    figures = compare_results(options.results)
+    _print(json.dumps([f.model_dump(mode="json") for f in figures], indent=2) if options.json else render(figures))
+    return 0
+
+
+def _schema(_: argparse.Namespace) -> int:
+    from rlaif_spec.spec.schema import schema_text
+
+    sys.stdout.write(schema_text())
+    return 0
+
+
+def _request(options: argparse.Namespace):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    from rlaif_spec.run import Request
+
+    return Request(
+        spec=options.spec, scale=options.scale, runs=options.runs, results=options.results, seeds=options.seeds
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rlaif-spec", description="Declare an RLAIF or RLHF experiment, run it, compare.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    validate = commands.add_parser("validate", help="check specs; prints every error at once")
+    validate.add_argument("specs", nargs="+", type=Path, metavar="SPEC")
+    _add_scale(validate)
+    validate.set_defaults(command=_validate)
+
+    plan = commands.add_parser("plan", help="what would be done, and what is done already")
+    run = commands.add_parser("run", help="do it; the same command continues a run that was stopped")
+    for command in (plan, run):
+        command.add_argument("spec", type=Path, metavar="SPEC")
+        _add_scale(command)
+        command.add_argument("--seeds", type=_seeds, help="instead of the spec's, as in 0,1,2")
+        command.add_argument("--runs", type=Path, default=Path("runs"), help="artifacts (default: runs/)")
+        command.add_argument("--results", type=Path, default=Path("results"), help="tables (default: results/)")
+    plan.set_defaults(command=_plan)
+    run.add_argument("--quiet", action="store_true", help="print nothing but the tables")
+    run.set_defaults(command=_run)
+
+    compare = commands.add_parser("compare", help="tables over all results: every policy against every other")
+    compare.add_argument("results", nargs="?", type=Path, default=Path("results"))
+    compare.add_argument("--json", action="store_true", help="long rows instead of tables")
+    compare.set_defaults(command=_compare)
+
+    schema = commands.add_parser("schema", help="JSON Schema of specs, for editors")
+    schema.set_defaults(command=_schema)
+    return parser
+
+
+def _add_scale(parser: argparse.ArgumentParser) -> None:
+    scale = os.environ.get("RLAIF_SPEC_SCALE") or None
+    parser.add_argument("--scale", default=scale, help="a built-in scale or a file; default: chosen by the machine")
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers such as 0,1,2") from None
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

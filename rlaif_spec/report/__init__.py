@@ -1,0 +1,8 @@
+"""From artifacts to figures, from figures to tables."""
+
+from rlaif_spec.report.figures import Figure, Metrics
+from rlaif_spec.report.measure import measure
+from rlaif_spec.report.results import compare_results, write_results
+from rlaif_spec.report.tables import render
+
+__all__ = ["Figure", "Metrics", "compare_results", "measure", "render", "write_results"]

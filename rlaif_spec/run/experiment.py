@@ -1,0 +1,122 @@
+"""Run a spec from its file to its result folder, and say what a run would do."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlaif_spec.engines import open_engine
+from rlaif_spec.errors import UserError
+from rlaif_spec.plan import AnyStep, Plan, compile_plan
+from rlaif_spec.run.provenance import commit, machine, versions
+from rlaif_spec.run.screen import Screen
+from rlaif_spec.run.walk import Walk, describe, walk
+from rlaif_spec.spec import check, default_scale, load_experiment, load_scale
+from rlaif_spec.spec.experiment import Experiment
+from rlaif_spec.spec.scale import Scale
+from rlaif_spec.store import Store, write_json
+
+
+@dataclass(frozen=True)
+class Request:
+    """A spec file and how to run it; `scale` None lets the machine choose, `seeds` None keeps the spec's."""
+
+    spec: Path
+    scale: str | None = None
+    runs: Path = Path("runs")
+    results: Path = Path("results")
+    seeds: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A spec and a scale that fit each other, and what is to be done."""
+
+    name: str
+    experiment: Experiment
+    scale: Scale
+    scale_note: str
+    plan: Plan
+    store: Store
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did and where its result lies."""
+
+    folder: Path
+    walk: Walk
+    report: str
+
+
+def prepare(request: Request) -> Prepared:
+    """Load, check and compile; nothing is computed and torch is not loaded."""
+    experiment = load_experiment(request.spec)
+    if request.seeds is not None:
+        if not request.seeds or len(set(request.seeds)) != len(request.seeds) or min(request.seeds) < 0:
+            raise UserError(f"--seeds: {request.seeds}: needs one or more different whole numbers from 0 up, as in 0,1,2")
+        experiment = experiment.model_copy(update={"seeds": request.seeds})
+    name, note = (request.scale, f"scale {request.scale}: as asked") if request.scale else default_scale()
+    scale = load_scale(name)
+    check(experiment, scale, spec=request.spec)
+    return Prepared(
+        name=request.spec.stem,
+        experiment=experiment,
+        scale=scale,
+        scale_note=note,
+        plan=compile_plan(experiment, scale),
+        store=Store(request.runs),
+    )
+
+
+def plan_lines(prepared: Prepared) -> list[str]:
+    """What would be done and what would be reused, a line a step."""
+    steps = prepared.plan.steps
+    lines = [f"  {_state(prepared.store, step):<9} {step.id:<26} {describe(step)}" for step in steps]
+    open_steps = sum(not prepared.store.finished(step) for step in steps)
+    return [prepared.scale_note, *lines, f"{open_steps} of {len(steps)} steps to do"]
+
+
+def run_experiment(request: Request, screen: Screen | None = None) -> Outcome:
+    """Do what is not done yet, measure, and write the result folder."""
+    from rlaif_spec.report import measure, render, write_results
+
+    screen = screen or Screen()
+    prepared = prepare(request)
+    screen.say(prepared.scale_note)
+    began = time.monotonic()
+    folder = request.results / prepared.name / prepared.scale.name
+    walked = _walk(prepared, screen)
+    if not walked.done and (folder / "provenance.json").is_file():
+        screen.say(f"nothing to do: all {len(walked.reused)} steps are finished; results in {folder}")
+        return Outcome(folder, walked, (folder / "report.md").read_text(encoding="utf-8"))
+    measured = measure(prepared.name, prepared.experiment, prepared.scale, prepared.plan, prepared.store)
+    write_results(folder, prepared.experiment, prepared.plan, prepared.store, measured)
+    write_json(folder / "provenance.json", _provenance(prepared, walked, time.monotonic() - began))
+    screen.say(f"results in {folder} ({time.monotonic() - began:.0f} s)")
+    return Outcome(folder, walked, render(measured[0].figures))
+
+
+def _walk(prepared: Prepared, screen: Screen) -> Walk:
+    if all(prepared.store.finished(step) for step in prepared.plan.steps):
+        return Walk(done=(), reused=tuple(step.id for step in prepared.plan.steps))
+    return walk(prepared.plan, open_engine(prepared.scale), prepared.store, screen)
+
+
+def _provenance(prepared: Prepared, walked: Walk, seconds: float) -> dict[str, object]:
+    store = prepared.store
+    return {
+        "commit": commit(),
+        "versions": versions(),
+        "machine": machine(),
+        "scale": prepared.scale.model_dump(mode="json", exclude_none=True),
+        "wall_seconds": round(seconds, 1),
+        "steps_done": list(walked.done),
+        "steps_reused": list(walked.reused),
+        "step_seconds": {step.id: store.receipt(step).wall_seconds for step in prepared.plan.steps},
+    }
+
+
+def _state(store: Store, step: AnyStep) -> str:
+    if store.finished(step):
+        return "reuse"
+    return "continue" if store.started(step) else "do"
