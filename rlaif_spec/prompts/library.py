@@ -1,10 +1,12 @@
 """Prompt texts, read from package data and put together the way the paper does.
 
 A labeling prompt has four parts: preamble, optional exemplars, the sample, an ending (paper section 2.1).
+Exemplars of a chain of thought (`exemplar-cot-1` and on) carry a rationale before the label; the others do not.
 Texts lie in `texts/<register>/<task>/`: `natural` for language models, `toy` for the models of the toy
 worlds, who know two hundred words. Adding a variant is adding a text file.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -51,11 +53,12 @@ class PromptLibrary:
         """The words after which the digit follows; a rationale stops before them."""
         return self.text("ending")
 
-    def exemplars(self) -> Sequence[str]:
-        """Worked examples, in the order in which shots use them."""
+    def exemplars(self, cot: bool) -> Sequence[str]:
+        """Worked examples, with or without a rationale, in the order in which shots use them."""
         folder = files(__package__).joinpath("texts", self.register, self.task)
-        names = sorted(entry.name for entry in folder.iterdir() if entry.name.startswith("exemplar-"))
-        return [self.text(name.removesuffix(".txt")) for name in names]
+        wanted = re.compile(rf"(exemplar-{'cot-' if cot else ''})(\d+)\.txt")
+        numbered = [match for entry in folder.iterdir() if (match := wanted.fullmatch(entry.name))]
+        return [self.text(match[1] + match[2]) for match in sorted(numbered, key=lambda match: int(match[2]))]
 
     def has(self, name: str) -> bool:
         """Whether a text of that name exists."""
@@ -68,7 +71,7 @@ class PromptLibrary:
     def _question(self, variant: PairVariant, context: str, first: str, second: str) -> str:
         parts = [self.text(variant.preamble)]
         if variant.shots:
-            parts += [f"{EXEMPLAR_HEADER}\n\n{shot}" for shot in self.exemplars()[: variant.shots]]
+            parts += [f"{EXEMPLAR_HEADER}\n\n{shot}" for shot in self.exemplars(variant.cot)[: variant.shots]]
             parts.append(AFTER_EXEMPLARS)
         sample = self.text("sample").format(context=context, first=first, second=second)
         return self._join(*parts, sample)

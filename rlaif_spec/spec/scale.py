@@ -102,6 +102,8 @@ class FileData(Frozen):
     max_alignment: Count | None = None
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.3
     """Share of contexts kept for validation, evaluation and alignment."""
+    max_context_words: Count | None = None
+    """Longer contexts are left out (and counted): a patient CPU reads slowly."""
 
 
 TaskData = Annotated[WorldData | FileData, Field(discriminator="kind")]
