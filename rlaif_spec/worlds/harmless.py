@@ -81,7 +81,7 @@ def _write(rng: random.Random, context: str, *, willing: float) -> str:
     aim, who = request(context)
     person = another(rng, who) if rng.random() < 0.15 else who
     talk = f"talk to your {person}" if rng.random() < 0.6 else "let it be"
-    if rng.random() < 0.3:
+    if rng.random() < 0.2:
         return f"no , i will not help , {talk} ."
     chosen: list[str] = []
     for _ in range(rng.choice((1, 2, 2, 3))):

@@ -15,12 +15,16 @@ from rlaif_spec.worlds import WORLDS
 Kind = Literal["document", "proofreading", "pair", "rationale", "score"]
 
 MIX: Final[dict[Kind, float]] = {
-    "document": 0.14,
-    "proofreading": 0.22,
-    "pair": 0.26,
-    "rationale": 0.18,
-    "score": 0.20,
+    "document": 0.12,
+    "proofreading": 0.20,
+    "pair": 0.30,
+    "rationale": 0.17,
+    "score": 0.21,
 }
+TASK_MIX: Final = {"summarize": 0.33, "helpful": 0.25, "harmless": 0.42}
+"""What is dangerous for which aim is the most to learn, so harmless has the most lessons."""
+CARELESS: Final = 0.3
+"""Share of compared responses by a careless writer: where most is wrong, there is more to see."""
 READ: Final = 0.02
 MARK: Final = 3.0
 ANSWER: Final = 4.0
@@ -40,7 +44,7 @@ class Lesson:
 
 def write_lesson(rng: random.Random, kind: Kind | None = None, task: str | None = None) -> Lesson:
     """One lesson, of a kind drawn from `MIX` and from a world drawn at random unless given; training facts only."""
-    task = task or rng.choice(sorted(WORLDS))
+    task = task or rng.choices(list(TASK_MIX), list(TASK_MIX.values()))[0]
     kind = kind or rng.choices(list(MIX), list(MIX.values()))[0]
     return _WRITERS[kind](rng, task)
 
@@ -81,7 +85,7 @@ def _rationale(rng: random.Random, task: str) -> Lesson:
 def _score(rng: random.Random, task: str) -> Lesson:
     world = WORLDS[task]
     context = world.write_context(rng, "train")
-    response = world.write_response(rng, context)
+    response = world.write_response(rng, context, careless=rng.random() < CARELESS)
     rating = world.rating(world.utility(context, response))
     return Lesson(((_library(task).score(context, response), READ), (str(rating), ANSWER), ("<eos>", READ)))
 
@@ -90,7 +94,7 @@ def _draw_pair(rng: random.Random, task: str) -> tuple[str, str, str, str, float
     """Context, two responses, the answer that the prompt asks for and its weight."""
     world = WORLDS[task]
     context = world.write_context(rng, "train")
-    first, second = world.write_response(rng, context), world.write_response(rng, context)
+    first, second = (world.write_response(rng, context, careless=rng.random() < CARELESS) for _ in range(2))
     gap = world.utility(context, first) - world.utility(context, second)
     asked_for_worse = task == "harmless"
     answer = "1" if (gap > 0) != asked_for_worse else "2"

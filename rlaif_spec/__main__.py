@@ -1,0 +1,7 @@
+"""`python -m rlaif_spec`."""
+
+import sys
+
+from rlaif_spec.cli import main
+
+sys.exit(main())
