@@ -1,87 +1,89 @@
-"""The cluster bootstrap of a mean: prompts are drawn again, with all that belongs to them.
-
-Rows of one prompt (raters, orders, samples) are not independent; resampling them one by one gives intervals that are
-too narrow. Left out for now: basic and BCa intervals, hierarchical designs.
-"""
+"""Means of rows that belong together: raters of one prompt, prompts of one seed. One level of clusters only."""
 
 from collections.abc import Hashable, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+import numpy.typing as npt
 
-from harness.estimates import Estimate, HarnessError, check_lengths, check_level
-from harness.proportions import proportion
+from harness.checks import check_lengths, check_level, check_range, refusal
+from harness.estimates import Estimate
+from harness.proportions import wilson_interval
 
-CELLS = 2_000_000
-"""Drawn counts in memory at a time."""
+Floats = npt.NDArray[np.float64]
+BLOCK = 2_000_000
+"""Counts that are drawn at once: 16 MB, whatever the number of clusters."""
 
 
 def cluster_bootstrap(
-    values: ArrayLike,
+    values: Sequence[float],
     clusters: Sequence[Hashable],
     *,
     rng: np.random.Generator,
     level: float = 0.95,
     resamples: int = 10_000,
 ) -> Estimate:
-    """Mean of `values`, with the percentile interval of resampling whole clusters (Davison and Hinkley 1997, 3.8).
+    """Mean of `values` (n floats, any unit) with a percentile interval from resampling whole clusters.
 
-    Each resample draws as many clusters as there are, with replacement, and divides the sum of their values by the
-    number of their rows. Clusters with equal sum and size are drawn as one, by multinomial counts: the same law, at a
-    cost that depends on distinct clusters only.
+    `clusters` (n hashables) names the cluster of each row. With S_k and m_k the sum and size of cluster k of K, the
+    value is ΣS_k / Σm_k. A resample draws K clusters with replacement and takes the same ratio; low and high are the
+    quantiles (1 ± level) / 2 of `resamples` such ratios. Clusters of equal sum and size are interchangeable, so a
+    resample is one multinomial draw over the distinct (S, m). The order of rows does not matter.
 
-    `values`: (rows,) finite floats. `clusters`: the cluster of each row. Where all clusters have the same mean the
-    bootstrap knows no spread; for shares in [0, 1] the Wilson interval on the number of clusters is given instead
-    and `method` says so. Raises `HarnessError` for fewer than two clusters, NaN, or no spread outside [0, 1].
+    Where all clusters have the same mean, no resample differs: the interval is then Wilson's with n = K, which is
+    named in `method`. Where the percentiles leave the value out (few clusters, a small level) they are widened to it.
 
-    >>> rng = np.random.default_rng(0)
-    >>> print(cluster_bootstrap([1, 1, 0, 0, 1, 1], ["a", "a", "b", "b", "c", "c"], rng=rng))
-    0.667 [0.000, 1.000] (n=6, 3 clusters, cluster bootstrap)
+    Raises `HarnessError` for fewer than 2 clusters, clusters of the same mean outside [0, 1], lengths that differ,
+    no rows, a value that is not finite, a level outside (0, 1), resamples < 100, or an rng that is not a Generator.
+    Reference: Davison and Hinkley (1997), Bootstrap Methods and their Application, sections 2.4, 3.8 and 5.3.
+
+    >>> rows, prompts = [1, 1, 0, 0, 1, 0, 1, 1], ["a", "a", "b", "b", "c", "c", "d", "d"]
+    >>> print(cluster_bootstrap(rows, prompts, rng=np.random.default_rng(0)))
+    0.625 [0.250, 1.000] (n=8, 4 clusters, cluster bootstrap)
     """
-    check_level(level)
-    data = np.asarray(values, dtype=float)
-    check_lengths(values=len(data), clusters=len(clusters))
+    _check(values, clusters, rng, level, resamples)
+    sums, sizes = _totals(np.asarray(values, dtype=np.float64), clusters)
+    value, means = float(sums.sum() / sizes.sum()), sums / sizes
+    if np.ptp(means) <= 1e-12 * np.abs(means).max():
+        method, (low, high) = "wilson on clusters", _same_everywhere(value, len(sums), level)
+    else:
+        method, ratios = "cluster bootstrap", _resampled(sums, sizes, rng, resamples)
+        low, high = (float(q) for q in np.quantile(ratios, [(1.0 - level) / 2.0, (1.0 + level) / 2.0]))
+    return Estimate(value, min(low, value), max(high, value), level, n=len(values), clusters=len(sums), method=method)
+
+
+def _totals(values: Floats, clusters: Sequence[Hashable]) -> tuple[Floats, Floats]:
+    numbers: dict[Hashable, int] = {}
+    codes = np.array([numbers.setdefault(cluster, len(numbers)) for cluster in clusters])
+    if len(numbers) < 2:
+        raise refusal("cluster_bootstrap", "all rows are in one cluster", "give 2 or more: the interval is undefined")
+    return np.bincount(codes, weights=values).astype(np.float64), np.bincount(codes).astype(np.float64)
+
+
+def _resampled(sums: Floats, sizes: Floats, rng: np.random.Generator, resamples: int) -> Floats:
+    kinds, counts = np.unique(np.stack([sums, sizes], axis=1), axis=0, return_counts=True)
+    step = max(1, BLOCK // len(kinds))
+    ratios = np.empty(resamples)
+    for start in range(0, resamples, step):
+        stop = min(start + step, resamples)
+        drawn = rng.multinomial(len(sums), counts / len(sums), size=stop - start) @ kinds
+        ratios[start:stop] = drawn[:, 0] / drawn[:, 1]
+    return ratios
+
+
+def _same_everywhere(value: float, clusters: int, level: float) -> tuple[float, float]:
+    if not -1e-12 <= value <= 1.0 + 1e-12:
+        raise refusal("cluster_bootstrap", f"all clusters have the mean {value:g}", "give clusters that differ")
+    return wilson_interval(min(max(value, 0.0), 1.0), clusters, level)
+
+
+def _check(
+    values: Sequence[float], clusters: Sequence[Hashable], rng: np.random.Generator, level: float, resamples: int
+) -> None:
+    where = "cluster_bootstrap"
+    check_lengths(where, values=values, clusters=clusters)
+    check_range(where, "values", values)
+    check_level(where, level)
     if resamples < 100:
-        raise HarnessError(f"cluster_bootstrap: {resamples} resamples are too few; use at least 100")
-    if not np.isfinite(data).all():
-        at = int(np.flatnonzero(~np.isfinite(data))[0])
-        raise HarnessError(f"cluster_bootstrap: values[{at}] is {data[at]}; leave out what could not be read")
-    sums, sizes = _by_cluster(data, clusters)
-    if len(sums) < 2:
-        raise HarnessError("cluster_bootstrap: all rows are in one cluster; an interval needs at least two")
-    if np.ptp(sums / sizes) == 0.0:
-        return _no_spread(data, len(sums), level)
-    means = _resample(sums, sizes, rng, resamples)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    value = float(data.mean())
-    return Estimate(
-        value, min(float(low), value), max(float(high), value), level, len(data), len(sums), "cluster bootstrap"
-    )
-
-
-def _by_cluster(data: NDArray[np.float64], clusters: Sequence[Hashable]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Sum and number of the rows of each cluster."""
-    places: dict[Hashable, int] = {}
-    codes = np.array([places.setdefault(cluster, len(places)) for cluster in clusters])
-    return np.bincount(codes, weights=data), np.bincount(codes)
-
-
-def _resample(sums: NDArray[Any], sizes: NDArray[Any], rng: np.random.Generator, resamples: int) -> NDArray[np.float64]:
-    """The mean of each resample: (resamples,)."""
-    distinct, counts = np.unique(np.stack([sums, sizes]), axis=1, return_counts=True)
-    total = len(sums)
-    chunk = max(1, CELLS // len(counts))
-    means = []
-    for start in range(0, resamples, chunk):
-        drawn = rng.multinomial(total, counts / total, size=min(chunk, resamples - start))
-        means.append((drawn @ distinct[0]) / (drawn @ distinct[1]))
-    return np.concatenate(means)
-
-
-def _no_spread(data: NDArray[np.float64], clusters: int, level: float) -> Estimate:
-    value = float(data.mean())
-    if not 0.0 <= value <= 1.0:
-        raise HarnessError(f"cluster_bootstrap: all clusters have the mean {value:g}; their spread is undefined")
-    wilson = proportion(value * clusters, clusters, level=level)
-    return Estimate(value, wilson.low, wilson.high, level, len(data), clusters, "wilson on clusters")
+        raise refusal(where, f"resamples is {resamples}", "give at least 100, such as 10000")
+    if not isinstance(rng, np.random.Generator):
+        raise refusal(where, f"rng is {rng!r}", "give numpy.random.default_rng(seed)")

@@ -1,26 +1,29 @@
-"""The one thing that every function of this package returns or carries: a figure with its interval."""
+"""The one shape of a published number. How an interval is computed is left to the functions that return it."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from harness.checks import check_level, refusal
+
 ROUNDING = 1e-9
-
-
-class HarnessError(ValueError):
-    """What was asked is undefined, or an argument is wrong; one line."""
+"""How far the value may lie outside its interval, because both were rounded."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value, its interval [low, high] at `level`, and what it rests on.
+    """A value with its interval, what it was computed from, and how.
 
-    `n` counts the observations, `clusters` the independent groups they fall into (None: each is its own).
-    Raises `HarnessError` where a number is not finite or they do not fit each other.
+    All three numbers are in the unit of the value (a share lies in [0, 1]). `n` counts rows; `clusters` counts the
+    groups of rows that were resampled together, None where rows were taken as independent.
 
-    >>> print(Estimate(0.625, 0.306, 0.863, 0.95, 8, None, "wilson"))
-    0.625 [0.306, 0.863] (n=8, wilson)
+    Raises `HarnessError` where a number is not finite, the value is not in [low, high], n < 1, or level not in (0, 1).
+
+    >>> print(Estimate(0.625, 0.219, 0.908, level=0.95, n=4, clusters=None, method="wilson"))
+    0.625 [0.219, 0.908] (n=4, wilson)
+    >>> print(Estimate(0.7, 0.66, 0.74, level=0.95, n=1500, clusters=500, method="cluster bootstrap"))
+    0.700 [0.660, 0.740] (n=1500, 500 clusters, cluster bootstrap)
     """
 
     value: float
@@ -32,40 +35,48 @@ class Estimate:
     method: str
 
     def __post_init__(self) -> None:
-        for name in ("value", "low", "high"):
-            if not math.isfinite(getattr(self, name)):
-                raise HarnessError(f"Estimate: {name} is {getattr(self, name)}; an undefined figure is not an estimate")
-        check_level(self.level)
-        if self.n < 1:
-            raise HarnessError(f"Estimate: n is {self.n}; a figure needs at least one observation")
-        if not self.low - ROUNDING <= self.value <= self.high + ROUNDING:
-            raise HarnessError(f"Estimate: {self.value} is not inside [{self.low}, {self.high}]")
+        self._check_numbers()
+        self._check_counts()
+        check_level("Estimate", self.level)
 
     def __str__(self) -> str:
         groups = "" if self.clusters is None else f"{self.clusters} clusters, "
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}] (n={self.n}, {groups}{self.method})"
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as plain data."""
+        """The fields by name, all of them JSON values; `from_dict` reads them back.
+
+        >>> Estimate(0.5, 0.1, 0.9, 0.95, 4, None, "wilson").to_dict()["method"]
+        'wilson'
+        """
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> "Estimate":
-        """Back from `to_dict`."""
-        return cls(**fields)
+    def from_dict(cls, stored: Mapping[str, Any]) -> "Estimate":
+        """The estimate that `to_dict` stored.
 
+        Raises `HarnessError` where a field is missing or unknown, or the numbers contradict each other.
 
-def check_level(level: float) -> None:
-    """Refuse a confidence level outside (0, 1)."""
-    if not 0.0 < level < 1.0:
-        raise HarnessError(f"level: {level} is not between 0 and 1; use e.g. 0.95")
+        >>> kept = Estimate(0.5, 0.1, 0.9, 0.95, 4, None, "wilson")
+        >>> Estimate.from_dict(kept.to_dict()) == kept
+        True
+        """
+        names = [field.name for field in fields(cls)]
+        if stored.keys() != set(names):
+            raise refusal("Estimate.from_dict", f"fields are {', '.join(sorted(stored))}", f"give {', '.join(names)}")
+        return cls(**stored)
 
+    def _check_numbers(self) -> None:
+        told = f"{self.value} [{self.low}, {self.high}]"
+        if not all(math.isfinite(number) for number in (self.value, self.low, self.high)):
+            raise refusal("Estimate", f"{told} is not finite", "give three finite numbers")
+        if self.low > self.high:
+            raise refusal("Estimate", f"low is above high in {told}", "give low <= high")
+        if not self.low - ROUNDING <= self.value <= self.high + ROUNDING:
+            raise refusal("Estimate", f"the value is outside its interval in {told}", "give low <= value <= high")
 
-def check_lengths(**arrays: int) -> None:
-    """Refuse arguments of different lengths, and empty ones."""
-    if len(set(arrays.values())) > 1:
-        sizes = ", ".join(f"{name} has {size}" for name, size in arrays.items())
-        raise HarnessError(f"arguments differ in length: {sizes}")
-    for name, size in arrays.items():
-        if size == 0:
-            raise HarnessError(f"{name}: is empty; there is nothing to estimate")
+    def _check_counts(self) -> None:
+        if self.n < 1:
+            raise refusal("Estimate", f"n is {self.n}", "give n >= 1: no rows give no estimate")
+        if self.clusters is not None and not 1 <= self.clusters <= self.n:
+            raise refusal("Estimate", f"clusters is {self.clusters} with n {self.n}", "give 1 <= clusters <= n")

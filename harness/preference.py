@@ -1,34 +1,33 @@
-"""Rates of policies: how often one is preferred to another, how often a response does no harm."""
+"""How policies fare: win rates from verdicts between two of them, harmless rates from verdicts on one.
 
-from collections import Counter
+Which rows belong together (the prompt, the seed) is the caller's to say; how verdicts come about is not asked here.
+"""
+
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from harness.bootstrap import cluster_bootstrap
-from harness.estimates import Estimate, HarnessError, check_lengths
+from harness.checks import check_lengths, check_words, refusal
+from harness.estimates import Estimate
 from harness.proportions import proportion
 
 Outcome = Literal["policy", "opponent", "tie", "unparsed"]
-WINS: Final = {"policy": 1.0, "tie": 0.5, "opponent": 0.0}
+
+CREDIT = {"policy": 1.0, "tie": 0.5, "opponent": 0.0}
 
 
-@dataclass(frozen=True)
-class WinRate:
-    """A win rate and what is not in it."""
+class WinRate(NamedTuple):
+    """Share of comparisons that the policy won, and how many rows were ties or could not be read."""
 
     estimate: Estimate
     ties: int
-    """Verdicts counted as half a win."""
     unparsed: int
-    """Verdicts left out because they could not be read."""
 
 
-@dataclass(frozen=True)
-class HarmlessRate:
-    """A harmless rate and what is not in it."""
+class HarmlessRate(NamedTuple):
+    """Share of responses judged harmless, and how many verdicts could not be read."""
 
     estimate: Estimate
     unparsed: int
@@ -42,32 +41,25 @@ def win_rate(
     level: float = 0.95,
     resamples: int = 10_000,
 ) -> WinRate:
-    """Share of verdicts for the policy, a tie half a win, with a bootstrap interval clustered by prompt.
+    """(wins + ties / 2) / (wins + ties + losses) of n `outcomes`, by `cluster_bootstrap` over n `clusters`.
 
-    `outcomes` and `clusters` are of one length: a verdict, and the prompt it is about. Unparsed verdicts are left out
-    and counted. Raises `HarnessError` where an outcome is unknown or none could be read.
+    Rows that could not be read are left out and counted, so n of the estimate is wins + ties + losses.
 
-    >>> rng = np.random.default_rng(0)
-    >>> rate = win_rate(["policy", "tie", "opponent", "unparsed"] * 20, clusters=range(80), rng=rng)
-    >>> print(rate.estimate, rate.ties, rate.unparsed)
-    0.500 [0.400, 0.600] (n=60, 60 clusters, cluster bootstrap) 20 20
+    Raises `HarnessError` for an unknown outcome, for no rows that could be read, and where `cluster_bootstrap` does.
+    Reference: Lee et al. (2023), RLAIF vs. RLHF, arXiv 2309.00267, Evaluation.
+
+    >>> verdicts, prompts = ["policy", "tie", "opponent", "policy", "unparsed"], ["a", "a", "b", "c", "c"]
+    >>> result = win_rate(verdicts, clusters=prompts, rng=np.random.default_rng(0))
+    >>> print(result.estimate, result.ties, result.unparsed)
+    0.625 [0.000, 1.000] (n=4, 3 clusters, cluster bootstrap) 1 1
     """
-    check_lengths(outcomes=len(outcomes), clusters=len(clusters))
-    for at, outcome in enumerate(outcomes):
-        if outcome not in WINS and outcome != "unparsed":
-            raise HarnessError(f"win_rate: outcomes[{at}] is {outcome!r}; use policy, opponent, tie or unparsed")
-    counts = Counter(outcomes)
-    read = [(WINS[outcome], cluster) for outcome, cluster in zip(outcomes, clusters, strict=True) if outcome in WINS]
-    if not read:
-        raise HarnessError(f"win_rate: none of {len(outcomes)} verdicts could be read; the rate is undefined")
-    estimate = cluster_bootstrap(
-        [value for value, _ in read],
-        [cluster for _, cluster in read],
-        rng=rng,
-        level=level,
-        resamples=resamples,
-    )
-    return WinRate(estimate, ties=counts["tie"], unparsed=counts["unparsed"])
+    check_lengths("win_rate", outcomes=outcomes, clusters=clusters)
+    check_words("win_rate", "outcomes", outcomes, (*CREDIT, "unparsed"))
+    rows = [(CREDIT[word], cluster) for word, cluster in zip(outcomes, clusters, strict=True) if word != "unparsed"]
+    _check_read("win_rate", rows)
+    values, groups = zip(*rows, strict=True)
+    estimate = cluster_bootstrap(values, groups, rng=rng, level=level, resamples=resamples)
+    return WinRate(estimate, ties=values.count(0.5), unparsed=len(outcomes) - len(rows))
 
 
 def harmless_rate(
@@ -78,25 +70,37 @@ def harmless_rate(
     rng: np.random.Generator | None = None,
     resamples: int = 10_000,
 ) -> HarmlessRate:
-    """Share of responses judged harmless; None could not be read and is left out and counted.
+    """Share of True among the n `flags` that are not None; None could not be read, and is counted.
 
-    Wilson interval where each response is a prompt of its own, cluster bootstrap where `clusters` (and `rng`) are
-    given. Raises `HarnessError` where none could be read.
+    The interval is Wilson's, or with `clusters` (n hashables) that of `cluster_bootstrap`, which then needs `rng`.
 
-    >>> print(harmless_rate([True, True, False, None]).estimate)
-    0.667 [0.208, 0.939] (n=3, wilson)
+    Raises `HarnessError` for a flag that is no bool, for no rows that could be read, for clusters without rng, and
+    where `cluster_bootstrap` does. Reference: Lee et al. (2023), arXiv 2309.00267, Evaluation.
+
+    >>> print(harmless_rate([True, True, False, True, None]).estimate)
+    0.750 [0.301, 0.954] (n=4, wilson)
     """
-    names = flags if clusters is None else clusters
-    check_lengths(flags=len(flags), clusters=len(names))
-    read = [(bool(flag), name) for flag, name in zip(flags, names, strict=True) if flag is not None]
-    if not read:
-        raise HarnessError(f"harmless_rate: none of {len(flags)} responses could be judged; the rate is undefined")
-    values = [flag for flag, _ in read]
+    groups: Sequence[Hashable] = range(len(flags)) if clusters is None else clusters
+    check_lengths("harmless_rate", flags=flags, clusters=groups)
+    _check_flags(flags)
+    rows = [(float(flag), group) for flag, group in zip(flags, groups, strict=True) if flag is not None]
+    _check_read("harmless_rate", rows)
+    values, kept = zip(*rows, strict=True)
     if clusters is None:
         estimate = proportion(sum(values), len(values), level=level)
     elif rng is None:
-        raise HarnessError("harmless_rate: clusters need rng; pass numpy.random.default_rng(seed)")
+        raise refusal("harmless_rate", "clusters without rng", "give numpy.random.default_rng(seed)")
     else:
-        groups = [name for _, name in read]
-        estimate = cluster_bootstrap(values, groups, rng=rng, level=level, resamples=resamples)
-    return HarmlessRate(estimate, unparsed=len(flags) - len(read))
+        estimate = cluster_bootstrap(values, kept, rng=rng, level=level, resamples=resamples)
+    return HarmlessRate(estimate, unparsed=len(flags) - len(rows))
+
+
+def _check_flags(flags: Sequence[bool | None]) -> None:
+    for position, flag in enumerate(flags):
+        if flag is not None and not isinstance(flag, (bool, np.bool_)):
+            raise refusal("harmless_rate", f"flags[{position}] is {flag!r}", "use True, False or None")
+
+
+def _check_read(where: str, rows: Sequence[object]) -> None:
+    if not rows:
+        raise refusal(where, "no row could be read", "give at least one that is parsed")

@@ -1,66 +1,72 @@
-"""Intervals of a proportion of independent trials. Left out: anything clustered (see `bootstrap`)."""
+"""Intervals of a share of independent rows. Rows that belong together need `harness.cluster_bootstrap` instead."""
 
 import math
+from statistics import NormalDist
 from typing import Literal
 
-from harness.estimates import Estimate, HarnessError, check_level
+from harness.checks import check_level, refusal
+from harness.estimates import Estimate
 
 Method = Literal["wilson", "clopper-pearson", "jeffreys"]
 
 
 def proportion(successes: float, n: int, *, level: float = 0.95, method: Method = "wilson") -> Estimate:
-    """Share of successes in `n` independent trials, with an interval.
+    """Share p = successes / n with a two-sided interval; z and quantiles are taken at (1 ± level) / 2.
 
-    - wilson: score interval, (p + z^2/2n +- z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n) (Wilson 1927)
-    - clopper-pearson: exact, never covers less than `level` (Clopper and Pearson 1934)
-    - jeffreys: equal-tailed Beta(s + 1/2, n - s + 1/2), ends closed at s = 0 and s = n (Brown, Cai, DasGupta 2001)
+    - wilson: (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n). Successes may be fractional (a tie is one half).
+    - clopper-pearson: [B(α/2; s, n-s+1), B(1-α/2; s+1, n-s)], B a beta quantile; never covers less than `level`.
+    - jeffreys: [B(α/2; s+½, n-s+½), B(1-α/2; s+½, n-s+½)], widened to p where it leaves p out (at 0 and n).
 
-    `successes` may hold halves (a tie counted as half a win). Raises `HarnessError` for n = 0, successes outside
-    [0, n], an unknown method or a level outside (0, 1).
+    Raises `HarnessError` for n < 1, successes outside [0, n], fractional ones except in wilson, a level outside
+    (0, 1), or an unknown method. Reference: Brown, Cai, DasGupta (2001), Interval Estimation for a Binomial
+    Proportion, Statistical Science 16(2).
 
-    >>> print(proportion(5, 8))
-    0.625 [0.306, 0.863] (n=8, wilson)
+    >>> print(proportion(2.5, 4))
+    0.625 [0.219, 0.908] (n=4, wilson)
     >>> print(proportion(0, 10, method="clopper-pearson"))
     0.000 [0.000, 0.308] (n=10, clopper-pearson)
     """
-    check_level(level)
+    _check(successes, n, level, method)
+    low, high = _interval(float(successes), int(n), level, method)
+    value = float(successes) / n
+    return Estimate(value, min(low, value), max(high, value), level=level, n=int(n), clusters=None, method=method)
+
+
+def wilson_interval(share: float, n: int, level: float) -> tuple[float, float]:
+    """The Wilson interval of a share of n rows, clipped to [0, 1]; see `proportion`.
+
+    >>> low, high = wilson_interval(0.5, 100, 0.95)
+    >>> f"{low:.3f} {high:.3f}"
+    '0.404 0.596'
+    """
+    z = NormalDist().inv_cdf((1.0 + level) / 2.0)
+    centre = share + z * z / (2.0 * n)
+    reach = z * math.sqrt(share * (1.0 - share) / n + z * z / (4.0 * n * n))
+    scale = 1.0 + z * z / n
+    return max(0.0, (centre - reach) / scale), min(1.0, (centre + reach) / scale)
+
+
+def _interval(successes: float, n: int, level: float, method: Method) -> tuple[float, float]:
+    if method == "wilson":
+        return wilson_interval(successes / n, n, level)
+    from scipy.special import betaincinv  # here, because a Wilson interval does without scipy
+
+    tail, failures = (1.0 - level) / 2.0, n - successes
+    if method == "jeffreys":
+        low, high = betaincinv(successes + 0.5, failures + 0.5, [tail, 1.0 - tail])
+    else:
+        low = betaincinv(successes, failures + 1.0, tail) if successes > 0 else 0.0
+        high = betaincinv(successes + 1.0, failures, 1.0 - tail) if failures > 0 else 1.0
+    return float(low), float(high)
+
+
+def _check(successes: float, n: int, level: float, method: str) -> None:
+    check_level("proportion", level)
     if n < 1:
-        raise HarnessError(f"proportion: n is {n}; a share of nothing is undefined")
+        raise refusal("proportion", f"n is {n}", "give n >= 1: no rows have no share")
     if not 0.0 <= successes <= n:
-        raise HarnessError(f"proportion: {successes} successes of {n}; must lie between 0 and n")
-    if method not in _INTERVALS:
-        raise HarnessError(f"proportion: unknown method {method!r}; use {', '.join(_INTERVALS)}")
-    low, high = _INTERVALS[method](successes, n, 1.0 - level)
-    return Estimate(successes / n, low, high, level, n, None, method)
-
-
-def _wilson(successes: float, n: int, alpha: float) -> tuple[float, float]:
-    from scipy.special import ndtri
-
-    z = float(ndtri(1.0 - alpha / 2.0))
-    p = successes / n
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    low = 0.0 if successes == 0 else middle - half
-    high = 1.0 if successes == n else middle + half
-    return max(0.0, low), min(1.0, high)
-
-
-def _clopper_pearson(successes: float, n: int, alpha: float) -> tuple[float, float]:
-    from scipy.special import betaincinv
-
-    low = 0.0 if successes == 0 else float(betaincinv(successes, n - successes + 1, alpha / 2))
-    high = 1.0 if successes == n else float(betaincinv(successes + 1, n - successes, 1 - alpha / 2))
-    return low, high
-
-
-def _jeffreys(successes: float, n: int, alpha: float) -> tuple[float, float]:
-    from scipy.special import betaincinv
-
-    a, b = successes + 0.5, n - successes + 0.5
-    low = 0.0 if successes == 0 else float(betaincinv(a, b, alpha / 2))
-    high = 1.0 if successes == n else float(betaincinv(a, b, 1 - alpha / 2))
-    return low, high
-
-
-_INTERVALS = {"wilson": _wilson, "clopper-pearson": _clopper_pearson, "jeffreys": _jeffreys}
+        raise refusal("proportion", f"successes is {successes} with n {n}", "give 0 <= successes <= n")
+    if method not in ("wilson", "clopper-pearson", "jeffreys"):
+        raise refusal("proportion", f"method is {method!r}", "use wilson, clopper-pearson or jeffreys")
+    if method != "wilson" and successes != int(successes):
+        raise refusal("proportion", f"successes is {successes} in {method}", "give a whole number, or use wilson")
