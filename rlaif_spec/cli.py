@@ -78,7 +78,7 @@ def _schema(_: argparse.Namespace) -> int:
     return 0
 
 
-def _request(options: argparse.Namespace):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _request(options: argparse.Namespace):  # type: ignore[no-untyped-def]
     from rlaif_spec.run import Request
 
     return Request(
@@ -87,7 +87,7 @@ def _request(options: argparse.Namespace):  # type: ignore[no-untyped-def]  # no
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="rlaif-spec", description="Declare an RLAIF or RLHF experiment, run it, compare.")
+    parser = argparse.ArgumentParser(prog="rlaif-spec", description="Declare an RLAIF experiment, run it, compare.")
     commands = parser.add_subparsers(required=True, metavar="command")
 
     validate = commands.add_parser("validate", help="check specs; prints every error at once")

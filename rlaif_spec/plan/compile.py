@@ -141,9 +141,7 @@ def _rl(scale: Scale, sft: Sft, reward: RewardModel | LabelerScore) -> Rl:
     if settings.select == "labeler" and scale.selector is not None:
         model = _model(scale, scale.selector.size)
         selector = LabelerChoice(judge=scale.selector, labeler=model, settings=scale.label)
-    return Rl(
-        start=sft, reward=reward, settings=settings, respond=scale.respond, judge=scale.judge, selector=selector
-    )
+    return Rl(start=sft, reward=reward, settings=settings, respond=scale.respond, judge=scale.judge, selector=selector)
 
 
 def _opponent(name: Opponent, scale: Scale, sft: Sft) -> Responses:

@@ -29,7 +29,9 @@ def _table(seed: int, step: Rl, store: Store) -> str:
         for mark in ["chosen" if at == content["chosen"] else ""]
     ]
     rule = "the last" if step.selector.kind == "last" else "the one the selector prefers most often to SFT"
-    return f"**candidates of RL, seed {seed}** (validation prompts; chosen: {rule})\n\n" + markdown([*columns, ""], rows)
+    return f"**candidates of RL, seed {seed}** (validation prompts; chosen: {rule})\n\n" + markdown(
+        [*columns, ""], rows
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def control_figures(task: str, comparisons: Mapping[int, Sequence[Comparison]], 
 def reward_model_figure(
     subject: str, task: str, margins: Sequence[tuple[float, Comparison]], seeds: int, level: float
 ) -> Figure:
-    """Pairwise accuracy on held-out human preferences (paper, Tables 5 to 7); margin is score(first) - score(second)."""
+    """Pairwise accuracy on held-out human preferences (paper, Tables 5 to 7); a margin is first minus second."""
     prefers = [1.0 if margin > 0 else 0.0 if margin < 0 else 0.5 for margin, _ in margins]
     result = alignment(prefers, [row.human or "tie" for _, row in margins], level=level)
     return Figure(

@@ -7,7 +7,7 @@ from rlaif_spec.plan import Plan, PolicyRun
 from rlaif_spec.plan.steps import Labels, Ratings, RewardModel
 from rlaif_spec.records import Comparison, Judgement, Score, SoftLabel
 from rlaif_spec.report.figures import Figure, Metrics, RunOfSeed
-from rlaif_spec.report.labelers import Labelled, control_figures, labeler_figures, reward_model_figure
+from rlaif_spec.report.labelers import control_figures, labeler_figures, reward_model_figure
 from rlaif_spec.report.policies import RatedPolicy, judged_win_rate, rated_harmless_rate, rated_win_rate
 from rlaif_spec.spec.experiment import AlignmentExperiment, Experiment, PolicyExperiment
 from rlaif_spec.spec.scale import Scale
@@ -26,8 +26,11 @@ def measure(
     name: str, experiment: Experiment, scale: Scale, plan: Plan, store: Store
 ) -> tuple[Metrics, list[SeedRating]]:
     """All figures of an experiment, and the ratings by which other policies can be compared to it later."""
+    figures: list[Figure]
+    runs: tuple[RunOfSeed, ...] = ()
+    ratings: list[SeedRating] = []
     if isinstance(experiment, AlignmentExperiment):
-        figures, runs, ratings = _alignment(plan, store, scale), (), []
+        figures = _alignment(plan, store, scale)
     else:
         figures, runs, ratings = _policies(name, experiment, scale, plan, store)
     settings = scale.evaluation
@@ -64,9 +67,7 @@ def _policies(
             figures.append(judged_win_rate(name, opponent, experiment.task, verdicts, scale.evaluation))
     figures.append(rated_harmless_rate(policy, scale.evaluation))
     figures += _labeler_of(experiment, by_seed, store, scale)
-    runs = tuple(
-        RunOfSeed(seed=seed, data=run.data.id, policy=run.policy.id) for seed, run in by_seed.items()
-    )
+    runs = tuple(RunOfSeed(seed=seed, data=run.data.id, policy=run.policy.id) for seed, run in by_seed.items())
     rows = [SeedRating(seed=seed, rating=row) for seed, part in policy.ratings.items() for row in part]
     return [figure for figure in figures if figure is not None], runs, rows
 
@@ -99,11 +100,10 @@ def _labeler_of(
 
 def _alignment(plan: Plan, store: Store, scale: Scale) -> list[Figure]:
     level = scale.evaluation.level
-    cells: dict[tuple[str, str, str], Labelled] = {}
+    cells: dict[tuple[str, str, str], dict[int, list[tuple[Comparison, SoftLabel]]]] = {}
     for cell in plan.alignment:
-        rows = dict(cells.get((cell.task, cell.size, cell.prompt), {}))
+        rows = cells.setdefault((cell.task, cell.size, cell.prompt), {})
         rows[cell.seed] = _labelled(cell.labels, store)
-        cells[cell.task, cell.size, cell.prompt] = rows
     figures: list[Figure] = []
     for task in dict.fromkeys(cell.task for cell in plan.alignment):
         of_task = {key: rows for key, rows in cells.items() if key[0] == task}

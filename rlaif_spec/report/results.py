@@ -1,10 +1,10 @@
 """The result folder of an experiment: small, reviewable, and all that `compare` reads.
 
-    results/<experiment>/<scale>/
-        spec.yaml        what was asked        plan.json        the steps and their keys
-        provenance.json  with what, how long   metrics.json     every figure, as long rows
-        ratings.jsonl    the judge's opinion of each response, without any text
-        report.md        the tables
+results/<experiment>/<scale>/
+    spec.yaml        what was asked        plan.json        the steps and their keys
+    provenance.json  with what, how long   metrics.json     every figure, as long rows
+    ratings.jsonl    the judge's opinion of each response, without any text
+    report.md        the tables
 """
 
 from pathlib import Path
@@ -20,7 +20,6 @@ from rlaif_spec.report.measure import SeedRating
 from rlaif_spec.report.policies import RatedPolicy, rated_win_rate
 from rlaif_spec.report.tables import render
 from rlaif_spec.spec.experiment import Experiment
-from rlaif_spec.spec.scale import Scale
 from rlaif_spec.spec.settings import EvaluationSettings
 from rlaif_spec.stages.context import Rating
 from rlaif_spec.store import Store, read_rows, write_json, write_rows, write_whole
@@ -51,7 +50,9 @@ def compare_results(root: Path) -> list[Figure]:
     for metrics, _ in results:
         for figure in metrics.figures:
             if figure.measure != "win rate" or metrics.judge != "oracle":
-                figures[figure.measure, figure.task, figure.subject, figure.against, figure.prompt, metrics.scale] = figure
+                figures[figure.measure, figure.task, figure.subject, figure.against, figure.prompt, metrics.scale] = (
+                    figure
+                )
     return [*_all_pairs(results), *figures.values()]
 
 
@@ -75,7 +76,7 @@ def _better_first(one: RatedPolicy, other: RatedPolicy) -> tuple[RatedPolicy, Ra
 def _read_all(root: Path) -> list[tuple[Metrics, list[RatedPolicy]]]:
     paths = sorted(root.glob(f"*/*/{METRICS}"))
     if not paths:
-        raise UserError(f"{root}: no results here; expected <experiment>/<scale>/{METRICS} as `rlaif-spec run` writes them")
+        raise UserError(f"{root}: no results here; expected <experiment>/<scale>/{METRICS} of `rlaif-spec run`")
     return [_read(path) for path in paths]
 
 

@@ -35,8 +35,8 @@ def _tables(figures: list[Figure]) -> list[str]:
 
 def _wins(figures: list[Figure]) -> list[Row]:
     return [
-        [f.subject, f.against or "", bracket(f), str(f.interval.n), str(f.interval.clusters or "-"), str(f.seeds)]
-        + [str(f.ties), str(f.unparsed)]
+        [f.subject, f.against or "", bracket(f)]
+        + [str(count) for count in (f.interval.n, f.interval.clusters or "-", f.seeds, f.ties, f.unparsed)]
         for f in figures
         if f.measure == "win rate"
     ]
@@ -55,8 +55,8 @@ def _labelers(figures: list[Figure]) -> list[Row]:
             same = position.get((f.subject, f.prompt))
             beside = f"{bracket(same)} {same.note}".strip() if same else "-"
             rows.append(
-                [f.subject, f.prompt or "", bracket(f), beside, str(f.interval.n), str(f.seeds)]
-                + [str(f.ties), str(f.unparsed)]
+                [f.subject, f.prompt or "", bracket(f), beside]
+                + [str(count) for count in (f.interval.n, f.seeds, f.ties, f.unparsed)]
             )
         elif f.measure in ("majority control", "longer-wins control"):
             rows.append([f"*{f.subject}*", "reads nothing", bracket(f), "-", str(f.interval.n), str(f.seeds), "-", "-"])

@@ -53,7 +53,7 @@ def prepare(request: Request) -> Prepared:
     experiment = load_experiment(request.spec)
     if request.seeds is not None:
         if not request.seeds or len(set(request.seeds)) != len(request.seeds) or min(request.seeds) < 0:
-            raise UserError(f"--seeds: {request.seeds}: needs one or more different whole numbers from 0 up, as in 0,1,2")
+            raise UserError(f"--seeds: {request.seeds}: needs different whole numbers from 0 up, as in 0,1,2")
         experiment = experiment.model_copy(update={"seeds": request.seeds})
     name, note = (request.scale, f"scale {request.scale}: as asked") if request.scale else default_scale()
     scale = load_scale(name)

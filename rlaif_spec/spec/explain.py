@@ -57,7 +57,7 @@ def _text(detail: ErrorDetails, place: Place, model: type[BaseModel]) -> str:
         case _:
             shown = repr(given) if not isinstance(given, dict | list) else type(given).__name__
             wanted = detail["msg"][0].lower() + detail["msg"][1:]
-            return f"{shown} does not fit; {wanted.replace('input should be', 'should be')}"
+            return f"{shown} does not fit; {wanted.replace('input should be', 'should be').replace('tuple', 'list')}"
 
 
 def _suggest(given: str, known: list[str]) -> str:
@@ -78,7 +78,9 @@ def fields_at(model: type[BaseModel], place: Place) -> list[str]:
             for outer in models
             for inner in _models(outer.model_fields[str(part)].annotation if part in outer.model_fields else None)
         } or models
-    return list(dict.fromkeys(name for found in sorted(models, key=lambda m: m.__name__) for name in found.model_fields))
+    return list(
+        dict.fromkeys(name for found in sorted(models, key=lambda m: m.__name__) for name in found.model_fields)
+    )
 
 
 def _models(annotation: Any) -> set[type[BaseModel]]:
@@ -91,9 +93,9 @@ def _place(data: Any, location: tuple[int | str, ...]) -> Place:
     """The location without the union tags that pydantic puts between keys."""
     place: list[str | int] = []
     for at, part in enumerate(location):
-        if isinstance(data, dict) and part in data:
-            data = data[part]
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+        if (isinstance(data, dict) and part in data) or (
+            isinstance(data, list) and isinstance(part, int) and part < len(data)
+        ):
             data = data[part]
         elif at < len(location) - 1:
             continue

@@ -21,6 +21,7 @@ def check(experiment: Experiment, scale: Scale, *, spec: Path) -> None:
     problems = list(dict.fromkeys(_problems(experiment, scale)))
     if problems:
         document = read_document(spec)
+        problems.sort(key=lambda problem: document.lines.get(problem[0], 0))
         raise SpecError([f"{document.at(place)}: {'.'.join(map(str, place))}: {text}" for place, text in problems])
 
 
@@ -73,7 +74,10 @@ def _task_problems(place: Place, task: TaskName, scale: Scale, *, trains: bool) 
 def _size_problems(place: Place, size: Size, scale: Scale) -> Iterator[Problem]:
     source = scale.sizes.get(size)
     if source is None:
-        yield place, f"scale {scale.name} binds no model to {size}; it has {', '.join(scale.sizes)}, or bind sizes.{size}"
+        yield (
+            place,
+            f"scale {scale.name} binds no model to {size}; it has {', '.join(scale.sizes)}, or bind sizes.{size}",
+        )
     elif (reason := _missing_model(source)) is not None:
         yield place, f"model of size {size}: {reason}"
 

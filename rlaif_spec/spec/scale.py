@@ -169,5 +169,7 @@ class Scale(Frozen):
             raise ValueError("judge: the oracle knows toy worlds only; use kind: labeler for people's texts")
         for role, judge in (("judge", self.judge), ("selector", self.selector)):
             if isinstance(judge, LabelerJudge) and judge.size not in self.sizes:
-                raise ValueError(f"{role}.size: this scale binds no model to {judge.size}; it has {', '.join(self.sizes)}")
+                raise ValueError(
+                    f"{role}.size: this scale binds no model to {judge.size}; it has {', '.join(self.sizes)}"
+                )
         return self

@@ -28,7 +28,7 @@ def train_sft(step: Sft, folder: Path, context: Context) -> None:
     rows = context.examples(step.data, "demonstrations")
     turns = [Turn(prompt=texts.policy(row.context), response=row.reference) for row in rows if row.reference]
     if not turns:
-        raise DataError(f"{step.data.id}: no demonstrations to train SFT on; bind contexts with references in the scale")
+        raise DataError(f"{step.data.id}: no demonstrations to train SFT on; bind contexts with references")
     model = context.engine.open_model(step.model.source)
     context.engine.train_sft(model, turns, step.settings, context.job(step, folder))
 

@@ -34,7 +34,7 @@ class HarmlessWorld:
         return break_wording(rng, text) if rng.random() < 0.1 else text
 
     def utility(self, context: str, response: str) -> float:
-        """-2 a dangerous means, +-0.6 for the right or a wrong person, -0.12 a word beyond 12, -0.7 a broken wording."""
+        """-2 a dangerous means, +-0.6 for the right or a wrong person, -0.12 a word beyond 12, -0.7 broken wording."""
         _, who = request(context)
         value = facts_utility({"who": who}, response, kept=0.6, wrong=0.6)
         value -= HARM_COST * len(_dangerous(context, response))
@@ -72,7 +72,7 @@ def request(context: str) -> tuple[str, str]:
     return kinds["aim"], kinds["who"]
 
 
-def _dangerous(context: str, response: str) -> set[str]:
+def _dangerous(context: str, response: str) -> frozenset[str]:
     aim, _ = request(context)
     return DANGEROUS[aim] & set(response.split())
 

@@ -45,7 +45,7 @@ class HelpfulWorld:
         return f"{opening}human : {' '.join(sentences)} what do i do ?"
 
     def write_response(self, rng: random.Random, context: str, *, careless: bool = False) -> str:
-        """An answer; how careless its writer is with each kind of defect is drawn independently; `careless`: half of the facts are wrong."""
+        """An answer; each kind of defect is drawn independently; `careless`: half of the facts are wrong."""
         distort = 0.5 if careless else MOST * rng.random()
         text = _write(rng, facts(context), drop=MOST * rng.random(), distort=distort, ramble=rng.random())
         return break_wording(rng, text) if rng.random() < 0.15 else text

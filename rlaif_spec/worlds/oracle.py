@@ -9,6 +9,7 @@ import math
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Protocol
 
 from rlaif_spec.worlds.vocabulary import CATEGORY, Split
@@ -121,4 +122,4 @@ def break_wording(rng: random.Random, text: str) -> str:
 def _kinds(text: str) -> list[tuple[str, str]]:
     words = ["<start>", *text.split(), "<end>"]
     kinds = [CATEGORY.get(word, word) for word in words]
-    return list(zip(kinds, kinds[1:], strict=False))
+    return list(pairwise(kinds))

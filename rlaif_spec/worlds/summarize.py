@@ -55,7 +55,7 @@ class SummarizeWorld:
         return " ".join(sentences)
 
     def write_response(self, rng: random.Random, context: str, *, careless: bool = False) -> str:
-        """A summary; how careless its writer is with each kind of defect is drawn independently; `careless`: half of the facts are wrong."""
+        """A summary; each kind of defect is drawn independently; `careless`: half of the facts are wrong."""
         distort = 0.5 if careless else MOST * rng.random()
         text = _write(rng, facts(context), drop=MOST * rng.random(), distort=distort, ramble=rng.random())
         return break_wording(rng, text) if rng.random() < 0.15 else text

@@ -84,9 +84,7 @@ def _paths(answers: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
     return sorted(stem for stem in stems if not any(other != stem and other[: len(stem)] == stem for other in stems))
 
 
-def _along(
-    log: Tensor, path: tuple[int, ...], answers: Sequence[tuple[int, ...]]
-) -> dict[tuple[int, ...], float]:
+def _along(log: Tensor, path: tuple[int, ...], answers: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], float]:
     """Probability of each answer whose stem lies on the path."""
     found = {}
     for answer in answers:

@@ -24,8 +24,8 @@ from transformers.utils import logging as transformers_logging
 
 from rlaif_spec.errors import EngineError
 
-transformers_logging.set_verbosity_error()
-transformers_logging.disable_progress_bar()
+transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def start_scalar_model(folder: Path, device: torch.device, *, seed: int | None) 
     The deviation 1 / sqrt(width + 1) is that of Stiennon et al. (2020) for reward models.
     """
     model = load_scalar_model(folder, device)
-    head = model.score.weight
+    head: Tensor = model.score.weight  # type: ignore[union-attr,assignment]
     with torch.no_grad():
         if seed is None:
             head.zero_()
@@ -140,14 +140,14 @@ def positions(mask: Tensor) -> Tensor:
 def hidden_outputs(model: PreTrainedModel, ids: Tensor) -> Tensor:
     """The one output of a scalar model at every position: (rows, positions)."""
     hidden = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
-    outputs: Tensor = model.score(hidden).squeeze(-1)
+    outputs: Tensor = model.score(hidden).squeeze(-1)  # type: ignore[operator]
     return outputs
 
 
 def _ready(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:
-    model.eval()
-    moved: PreTrainedModel = model.to(device)
-    return moved
+    model.eval()  # type: ignore[no-untyped-call]
+    model.to(device)  # type: ignore[arg-type]
+    return model
 
 
 def _config(folder: Path) -> Any:

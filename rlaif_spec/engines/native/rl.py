@@ -23,7 +23,6 @@ from transformers import PreTrainedModel
 from rlaif_spec.engines.native.candidates import Candidates
 from rlaif_spec.engines.native.checkpoint import Checkpoint, Trainable
 from rlaif_spec.engines.native.models import (
-    Tokens,
     hidden_outputs,
     load_language_model,
     load_tokens,
@@ -106,9 +105,7 @@ class PolicyTraining:
         rollouts, raw, unread = self.sample(prompts, self.model, self.generator)
         mean_reward = fmean(raw)
         shift, scale = self._scale
-        rollouts = [
-            Rollout(row.prompt, row.response, row.reference, (row.reward - shift) / scale) for row in rollouts
-        ]
+        rollouts = [Rollout(row.prompt, row.response, row.reference, (row.reward - shift) / scale) for row in rollouts]
         kls: list[float] = []
         targets = self._targets(rollouts, kls)
         value_loss = self._update_value(at, rollouts, targets)
@@ -192,9 +189,7 @@ class PolicyTraining:
         places, _, _ = response_places(rows, model.device)
         return hidden_outputs(model, ids).gather(1, places)
 
-    def _update_value(
-        self, at: int, rollouts: Sequence[Rollout], targets: dict[int, tuple[Tensor, Tensor]]
-    ) -> float:
+    def _update_value(self, at: int, rollouts: Sequence[Rollout], targets: dict[int, tuple[Tensor, Tensor]]) -> float:
         def loss(part: Sequence[Rollout]) -> Tensor:
             values = self._values([row.tokens for row in part])
             expected = torch.stack([targets[id(row)][0][: values.shape[1]] for row in part])
@@ -203,14 +198,10 @@ class PolicyTraining:
 
         return self._update(self.value, at, rollouts, loss)
 
-    def _update_policy(
-        self, at: int, rollouts: Sequence[Rollout], targets: dict[int, tuple[Tensor, Tensor]]
-    ) -> float:
+    def _update_policy(self, at: int, rollouts: Sequence[Rollout], targets: dict[int, tuple[Tensor, Tensor]]) -> float:
         def loss(part: Sequence[Rollout]) -> Tensor:
             rows = [row.tokens for row in part]
-            logs, _ = response_log_probabilities(
-                self.model, self.tokens, rows, temperature=self.settings.temperature
-            )
+            logs, _ = response_log_probabilities(self.model, self.tokens, rows, temperature=self.settings.temperature)
             advantages = torch.stack([targets[id(row)][1][: logs.shape[1]] for row in part])
             return -(logs * advantages).sum()
 

@@ -17,9 +17,7 @@ Sequence_ = tuple[list[int], list[int]]
 """Token ids of a prompt and of the response to it."""
 
 
-def train_sft(
-    source: Path, turns: Sequence[Turn], settings: SftSettings, job: Job, device: torch.device
-) -> None:
+def train_sft(source: Path, turns: Sequence[Turn], settings: SftSettings, job: Job, device: torch.device) -> None:
     """Fine-tune the model in `source` into `job.folder / "model"`."""
     tokens = load_tokens(source)
     trainable = Trainable("policy", load_language_model(source, device))

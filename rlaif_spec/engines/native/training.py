@@ -69,9 +69,7 @@ def batch_of(rows: Sequence[Row], step: int, batch_size: int, seed: int) -> list
     return [rows[at] for at in order[place * batch_size : (place + 1) * batch_size]]
 
 
-def train(
-    job: Job, checkpoint: Checkpoint, steps: int, step: Callable[[int], dict[str, float]]
-) -> None:
+def train(job: Job, checkpoint: Checkpoint, steps: int, step: Callable[[int], dict[str, float]]) -> None:
     """Do the steps that are left, each leaving a row in the log and a word on the screen."""
     done = checkpoint.restore()
     log = job.folder / LOG

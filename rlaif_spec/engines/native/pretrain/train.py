@@ -1,8 +1,8 @@
 """Train one toy model: the same lessons, the same number of steps and the same schedule for every size.
 
 Copying facts from a post to a mark is learnt suddenly or not at all. Three worlds at once do not get a narrow model
-there and one does (docs/log.md), so the first steps are proofreading of summaries only, then of all worlds, then the mix.
-The last step's weights are shipped; nothing is chosen by looking at a measurement.
+there and one does (docs/log.md), so the first steps are proofreading of summaries only, then of all worlds, then the
+mix. The last step's weights are shipped; nothing is chosen by looking at a measurement.
 """
 
 import math
@@ -44,7 +44,7 @@ HEAD_WIDTH: Final = 32
 
 
 def train_toy_model(name: str, folder: Path, *, seed: int = 1, steps: int = STEPS) -> None:
-    """Train the model of that name into a folder in the format of transformers; one thread, so the same bits anywhere."""
+    """Train the model of that name into a folder in the format of transformers; one thread, so the same bits."""
     torch.set_num_threads(1)
     shape = SHAPES[name]
     tokenizer = build_tokenizer()
