@@ -93,9 +93,7 @@ def _place(data: Any, location: tuple[int | str, ...]) -> Place:
     """The location without the union tags that pydantic puts between keys."""
     place: list[str | int] = []
     for at, part in enumerate(location):
-        if (isinstance(data, dict) and part in data) or (
-            isinstance(data, list) and isinstance(part, int) and part < len(data)
-        ):
+        if (isinstance(data, dict) and part in data) or _is_item(data, part):
             data = data[part]
         elif at < len(location) - 1:
             continue
@@ -105,6 +103,10 @@ def _place(data: Any, location: tuple[int | str, ...]) -> Place:
             continue
         place.append(part)
     return tuple(place)
+
+
+def _is_item(data: Any, part: int | str) -> bool:
+    return isinstance(data, list) and isinstance(part, int) and part < len(data)
 
 
 def _is_leaf(data: Any, place: Place) -> bool:
