@@ -41,17 +41,21 @@ def _validate(options: argparse.Namespace) -> int:
             check(load_experiment(path), load_scale(name), spec=path)
         except SpecError as error:
             problems += error.problems
+    problems = list(dict.fromkeys(problems))
+    if options.json:
+        _print(json.dumps({"scale": name, "specs": [str(path) for path in options.specs], "problems": problems}))
+        return 2 if problems else 0
     if problems:
-        raise SpecError(list(dict.fromkeys(problems)))
+        raise SpecError(problems)
     _print(f"{len(options.specs)} valid at scale {name}")
     return 0
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from rlaif_spec.run import plan_lines, prepare
+    from rlaif_spec.run import plan_lines, plan_rows, prepare
 
-    for line in plan_lines(prepare(_request(options))):
-        _print(line)
+    prepared = prepare(_request(options))
+    _print(json.dumps(plan_rows(prepared), indent=2) if options.json else "\n".join(plan_lines(prepared)))
     return 0
 
 
@@ -93,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     validate = commands.add_parser("validate", help="check specs; prints every error at once")
     validate.add_argument("specs", nargs="+", type=Path, metavar="SPEC")
     _add_scale(validate)
+    validate.add_argument("--json", action="store_true", help="the errors as a list of lines")
     validate.set_defaults(command=_validate)
 
     plan = commands.add_parser("plan", help="what would be done, and what is done already")
@@ -103,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--seeds", type=_seeds, help="instead of the spec's, as in 0,1,2")
         command.add_argument("--runs", type=Path, default=Path("runs"), help="artifacts (default: runs/)")
         command.add_argument("--results", type=Path, default=Path("results"), help="tables (default: results/)")
+    plan.add_argument("--json", action="store_true", help="a row a step")
     plan.set_defaults(command=_plan)
     run.add_argument("--quiet", action="store_true", help="print nothing but the tables")
     run.set_defaults(command=_run)

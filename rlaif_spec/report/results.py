@@ -9,7 +9,6 @@ results/<experiment>/<scale>/
 
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
 from rlaif_spec.errors import ArtifactError, UserError
@@ -19,7 +18,6 @@ from rlaif_spec.report.figures import Figure, Metrics
 from rlaif_spec.report.measure import SeedRating
 from rlaif_spec.report.policies import RatedPolicy, rated_win_rate
 from rlaif_spec.report.tables import render
-from rlaif_spec.spec.experiment import Experiment
 from rlaif_spec.spec.settings import EvaluationSettings
 from rlaif_spec.stages.context import Rating
 from rlaif_spec.store import Store, read_rows, write_json, write_rows, write_whole
@@ -28,14 +26,10 @@ METRICS = "metrics.json"
 RATINGS = "ratings.jsonl"
 
 
-def write_results(
-    folder: Path, experiment: Experiment, plan: Plan, store: Store, measured: tuple[Metrics, list[SeedRating]]
-) -> None:
-    """Write everything but provenance, which the runner knows."""
+def write_results(folder: Path, plan: Plan, store: Store, measured: tuple[Metrics, list[SeedRating]]) -> None:
+    """Write everything but spec and provenance, which the runner knows."""
     metrics, ratings = measured
     folder.mkdir(parents=True, exist_ok=True)
-    spec = yaml.safe_dump(experiment.model_dump(mode="json", exclude_none=True), sort_keys=False)
-    write_whole(folder / "spec.yaml", spec)
     write_json(folder / "plan.json", {step.id: step.summary() for step in plan.steps})
     write_rows(folder / RATINGS, ratings)
     title = f"# {metrics.experiment} at scale {metrics.scale}\n\nJudged by: {metrics.judge}.\n\n"

@@ -1,8 +1,11 @@
 """Run a spec from its file to its result folder, and say what a run would do."""
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 from rlaif_spec.engines import open_engine
 from rlaif_spec.errors import UserError
@@ -13,7 +16,9 @@ from rlaif_spec.run.walk import Walk, describe, walk
 from rlaif_spec.spec import check, default_scale, load_experiment, load_scale
 from rlaif_spec.spec.experiment import Experiment
 from rlaif_spec.spec.scale import Scale
-from rlaif_spec.store import Store, write_json
+from rlaif_spec.store import Store, write_json, write_whole
+
+PROVENANCE = "provenance.json"
 
 
 @dataclass(frozen=True)
@@ -68,12 +73,19 @@ def prepare(request: Request) -> Prepared:
     )
 
 
+def plan_rows(prepared: Prepared) -> list[dict[str, str]]:
+    """What would be done and what would be reused, a row a step."""
+    return [
+        {"state": _state(prepared.store, step), "step": step.id, "what": describe(step)} for step in prepared.plan.steps
+    ]
+
+
 def plan_lines(prepared: Prepared) -> list[str]:
     """What would be done and what would be reused, a line a step."""
-    steps = prepared.plan.steps
-    lines = [f"  {_state(prepared.store, step):<9} {step.id:<26} {describe(step)}" for step in steps]
-    open_steps = sum(not prepared.store.finished(step) for step in steps)
-    return [prepared.scale_note, *lines, f"{open_steps} of {len(steps)} steps to do"]
+    rows = plan_rows(prepared)
+    lines = [f"  {row['state']:<9} {row['step']:<26} {row['what']}" for row in rows]
+    open_steps = sum(row["state"] != "reuse" for row in rows)
+    return [prepared.scale_note, *lines, f"{open_steps} of {len(rows)} steps to do"]
 
 
 def run_experiment(request: Request, screen: Screen | None = None) -> Outcome:
@@ -86,14 +98,35 @@ def run_experiment(request: Request, screen: Screen | None = None) -> Outcome:
     began = time.monotonic()
     folder = request.results / prepared.name / prepared.scale.name
     walked = _walk(prepared, screen)
-    if not walked.done and (folder / "provenance.json").is_file():
+    if not walked.done and _unchanged(folder, prepared):
         screen.say(f"nothing to do: all {len(walked.reused)} steps are finished; results in {folder}")
         return Outcome(folder, walked, (folder / "report.md").read_text(encoding="utf-8"))
     measured = measure(prepared.name, prepared.experiment, prepared.scale, prepared.plan, prepared.store)
-    write_results(folder, prepared.experiment, prepared.plan, prepared.store, measured)
-    write_json(folder / "provenance.json", _provenance(prepared, walked, time.monotonic() - began))
+    write_results(folder, prepared.plan, prepared.store, measured)
+    write_whole(folder / "spec.yaml", spec_text(prepared.experiment))
+    write_json(folder / PROVENANCE, _provenance(prepared, walked, time.monotonic() - began))
     screen.say(f"results in {folder} ({time.monotonic() - began:.0f} s)")
     return Outcome(folder, walked, render(measured[0].figures))
+
+
+def _unchanged(folder: Path, prepared: Prepared) -> bool:
+    """Whether the result folder is of this very spec and scale."""
+    try:
+        written = json.loads((folder / PROVENANCE).read_bytes())
+        spec = (folder / "spec.yaml").read_text(encoding="utf-8")
+        (folder / "report.md").stat()
+    except (OSError, ValueError):
+        return False
+    return bool(written.get("scale") == _plain(prepared.scale) and spec == spec_text(prepared.experiment))
+
+
+def spec_text(experiment: Experiment) -> str:
+    """The spec as YAML, defaults written out."""
+    return yaml.safe_dump(experiment.model_dump(mode="json", exclude_none=True), sort_keys=False)
+
+
+def _plain(scale: Scale) -> dict[str, object]:
+    return scale.model_dump(mode="json", exclude_none=True)
 
 
 def _walk(prepared: Prepared, screen: Screen) -> Walk:
@@ -108,7 +141,7 @@ def _provenance(prepared: Prepared, walked: Walk, seconds: float) -> dict[str, o
         "commit": commit(),
         "versions": versions(),
         "machine": machine(),
-        "scale": prepared.scale.model_dump(mode="json", exclude_none=True),
+        "scale": _plain(prepared.scale),
         "wall_seconds": round(seconds, 1),
         "steps_done": list(walked.done),
         "steps_reused": list(walked.reused),

@@ -120,7 +120,9 @@ def test_rl_makes_a_policy_that_says_what_is_rewarded(tiny_model: Path, job: Job
     settings = rl_settings(steps=60, rate=5e-3)
     rl.PolicyTraining(tiny_model, says("yes"), settings, job, CPU).run()
     engine = NativeEngine(Compute(threads=1, device="cpu"))
-    said = engine.respond(job.folder / "model", ["ask"] * 50, ResponseSettings(max_new_tokens=4, temperature=1.0), seed=1)
+    said = engine.respond(
+        job.folder / "model", ["ask"] * 50, ResponseSettings(max_new_tokens=4, temperature=1.0), seed=1
+    )
     assert sum("yes" in text.split() for text in said) >= 45
 
 

@@ -1,0 +1,128 @@
+"""The road as a user walks it: validate, plan, run, run again, compare, and what can go wrong on the way."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rlaif_spec.cli import main
+
+RUN = ["--scale", "tiny.yaml"]
+
+
+def run(spec: str, *more: str) -> int:
+    return main(["run", spec, *RUN, *more])
+
+
+def hashes(runs: Path) -> dict[str, str]:
+    found = {}
+    for receipt in sorted(runs.glob("*/step.json")):
+        files = json.loads(receipt.read_text())["files"]
+        found |= {f"{receipt.parent.name}/{name}": entry["sha256"] for name, entry in files.items()}
+    return found
+
+
+@pytest.mark.parametrize("mode", ["sft", "rlhf", "rlaif", "d-rlaif"])
+def test_every_reward_mode_ends_in_a_table(bench: Path, mode: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(f"harmless_{mode}.yaml") == 0
+    out = capsys.readouterr().out
+    assert "harmless rate" in out
+    assert ("win rate" in out) == (mode != "sft")
+    assert ("labeler alignment" in out) == (mode == "rlaif")
+    folder = bench / "results" / f"harmless_{mode}" / "tiny"
+    names = {"spec.yaml", "plan.json", "provenance.json", "metrics.json", "ratings.jsonl", "report.md"}
+    assert {path.name for path in folder.iterdir()} == names
+
+
+def test_a_second_run_does_nothing_and_says_so(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("summarize_sft.yaml") == 0
+    before = {path: path.stat().st_mtime_ns for path in bench.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert run("summarize_sft.yaml") == 0
+    assert "nothing to do: all 4 steps are finished" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in bench.rglob("*") if path.is_file()} == before
+
+
+def test_specs_of_a_task_share_data_and_sft(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("summarize_sft.yaml") == 0
+    capsys.readouterr()
+    assert main(["plan", "summarize_d-rlaif.yaml", *RUN, "--json"]) == 0
+    states = {row["step"].rsplit("-", 1)[0]: row["state"] for row in json.loads(capsys.readouterr().out)}
+    assert (states["data"], states["sft"], states["rl"]) == ("reuse", "reuse", "do")
+
+
+def test_compare_sets_every_policy_beside_every_other(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for mode in ("sft", "d-rlaif"):
+        assert run(f"summarize_{mode}.yaml", "--seeds", "0,1") == 0
+    assert run("alignment.yaml") == 0
+    capsys.readouterr()
+    assert main(["compare", "results"]) == 0
+    table = capsys.readouterr().out
+    assert "summarize_d-rlaif" in table
+    assert "longer wins" in table
+    assert main(["compare", "results", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    wins = [row for row in rows if row["measure"] == "win rate"]
+    assert [(row["subject"], row["seeds"], row["interval"]["clusters"]) for row in wins] == [
+        ("summarize_d-rlaif", 2, 48)
+    ] or len(wins) == 1
+    assert all(row["interval"]["n"] > 0 and row["interval"]["low"] <= row["interval"]["value"] for row in rows)
+
+
+def test_a_killed_run_ends_in_the_same_bits(bench: Path) -> None:
+    command = [sys.executable, "-m", "rlaif_spec", "run", "summarize_d-rlaif.yaml", *RUN]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not list(bench.glob("runs/sft-*/step.json")):
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert not list(bench.glob("results/*/*/metrics.json"))
+    assert run("summarize_d-rlaif.yaml") == 0
+    assert main(["run", "summarize_d-rlaif.yaml", *RUN, "--runs", "other", "--results", "others"]) == 0
+    assert hashes(bench / "runs") == hashes(bench / "other")
+
+
+def test_a_corrupted_artifact_is_named_and_nothing_else_is_lost(
+    bench: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("summarize_sft.yaml") == 0
+    (weights,) = bench.glob("runs/sft-*/model/model.safetensors")
+    good = weights.read_bytes()
+    weights.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    capsys.readouterr()
+    assert run("summarize_d-rlaif.yaml") == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "model.safetensors" in error
+    assert "run again to redo this step" in error
+    weights.write_bytes(good)
+    assert run("summarize_d-rlaif.yaml") == 0
+
+
+def test_bad_input_ends_in_one_line_and_exit_code_2(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (bench / "bad.yaml").write_text("task: summarize\nreward_mode: d-rlaif\npolicy: {size: XS}\n")
+    assert run("bad.yaml") == 2
+    assert capsys.readouterr().err == (
+        "bad.yaml:1: labeler: d-rlaif needs one; add labeler: {size: XS, prompt: score-1-to-10}\n"
+    )
+    assert main(["compare", "nowhere"]) == 2
+    assert capsys.readouterr().err.startswith("nowhere: no results here;")
+    assert main(["run", "summarize_sft.yaml", "--scale", "huge"]) == 2
+    assert "is no built-in scale (small, toy) and no file" in capsys.readouterr().err
+
+
+def test_two_processes_do_not_do_the_same_step(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import fcntl
+
+    from rlaif_spec import Request, prepare
+
+    prepared = prepare(Request(spec=Path("summarize_sft.yaml"), scale="tiny.yaml"))
+    data = prepared.plan.steps[0]
+    Path("runs").mkdir()
+    with (Path("runs") / f".{data.id}.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert run("summarize_sft.yaml") == 1
+    assert "another process is doing this step" in capsys.readouterr().err
