@@ -11,7 +11,13 @@ from rlaif_spec.spec.document import Document, Place
 
 def explain(document: Document, error: ValidationError, model: type[BaseModel]) -> list[str]:
     """One line for each thing that is wrong, in the order of the file."""
-    lines = [_line(document, detail, model) for detail in error.errors()]
+    details = error.errors()
+    deeper = {detail["loc"][: len(detail["loc"]) - 1] for detail in details}
+    lines = [
+        _line(document, detail, model)
+        for detail in details
+        if not (detail["type"] == "too_short" and detail["loc"] in deeper)  # its items were refused one by one
+    ]
     ordered = sorted(lines, key=lambda line: line[0])
     return [f"{document.at(place)}: {text}" for _, place, text in ordered]
 
