@@ -32,7 +32,7 @@ class Shape(Frozen):
 SHAPES: Final = {
     "toy-xs": Shape(width=128, layers=2, learning_rate=2e-3),
     "toy-s": Shape(width=160, layers=2, learning_rate=1.8e-3),
-    "toy-l": Shape(width=256, layers=3, learning_rate=1.5e-3),
+    "toy-l": Shape(width=192, layers=2, learning_rate=1.8e-3),
 }
 STEPS: Final = 2400
 SUMMARIES_ONLY: Final = 300
