@@ -94,7 +94,9 @@ def test_an_unset_variable_is_a_problem_of_its_line(tmp_path: Path, monkeypatch:
 
 
 def test_what_a_scale_does_not_bind_is_refused(tmp_path: Path) -> None:
-    scale_text = "extends: small\nname: mine\ntasks:\n  helpful: {kind: files, comparisons: {format: hh, path: no.jsonl}}\n"
+    scale_text = (
+        "extends: small\nname: mine\ntasks:\n  helpful: {kind: files, comparisons: {format: hh, path: no.jsonl}}\n"
+    )
     scale = load_scale(write(tmp_path, scale_text, "mine.yaml"))
     narrow = scale.model_copy(update={"sizes": {"L": scale.sizes["L"]}, "tasks": {"helpful": scale.tasks["helpful"]}})
     spec = write(tmp_path, "task: helpful\nreward_mode: rlhf\npolicy: {size: XS}\n")
@@ -132,7 +134,9 @@ def test_the_default_scale_says_why() -> None:
 SPEC = str(SPECS / "summarize_dRLAIF.yaml")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["validate", SPEC, "--scale", "toy"], ["plan", SPEC, "--scale", "toy"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["validate", SPEC, "--scale", "toy"], ["plan", SPEC, "--scale", "toy"]]
+)
 def test_reading_commands_load_no_torch(arguments: list[str], tmp_path: Path) -> None:
     code = (
         "import sys; from rlaif_spec.cli import main\n"
