@@ -26,7 +26,7 @@ def prefers(word: str, probability: float = 0.8) -> ScriptedModel:
     return ScriptedModel(choose)
 
 
-def label(model: ScriptedModel, task: str, **settings: float):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def label(model: ScriptedModel, task: str, **settings: float):  # type: ignore[no-untyped-def]
     (found,) = label_pairs(model, PromptLibrary("toy", task), BASE, [PAIR], LabelSettings(**settings))  # type: ignore[arg-type]
     return found
 

@@ -10,7 +10,7 @@ from rlaif_spec.worlds import WORLDS, rater_probability
 TASKS = sorted(WORLDS)
 
 
-def draw(task: str, n: int = 300, split: str = "train"):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def draw(task: str, n: int = 300, split: str = "train"):  # type: ignore[no-untyped-def]
     rng, world = random.Random(3), WORLDS[task]
     for _ in range(n):
         context = world.write_context(rng, split)  # type: ignore[arg-type]
