@@ -18,7 +18,7 @@ from rlaif_spec.spec.settings import LabelSettings
 from rlaif_spec.stages.context import LABELS, RESPONSES, VERDICTS, Context
 from rlaif_spec.store import append_rows, read_rows, read_whole_rows, write_rows
 
-CHUNK = 100
+CHUNK = 50
 
 
 def write_labels(step: Labels, folder: Path, context: Context) -> None:
