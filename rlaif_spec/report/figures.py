@@ -4,6 +4,7 @@ from typing import Literal
 
 from harness import Estimate
 from rlaif_spec.frozen import Frozen
+from rlaif_spec.tasks import TaskName
 
 Measure = Literal[
     "win rate",
@@ -68,7 +69,7 @@ class Metrics(Frozen):
     """All figures of one experiment at one scale."""
 
     experiment: str
-    task: str | None = None
+    task: TaskName | None = None
     """Of a policy spec."""
     scale: str
     judge: str

@@ -13,6 +13,7 @@ from rlaif_spec.records import Judgement
 from rlaif_spec.report.figures import Figure, Interval
 from rlaif_spec.spec.settings import EvaluationSettings
 from rlaif_spec.stages.context import Rating
+from rlaif_spec.tasks import TASKS, TaskName
 
 ByseedRatings = Mapping[int, Sequence[Rating]]
 
@@ -20,7 +21,7 @@ ByseedRatings = Mapping[int, Sequence[Rating]]
 class RatedPolicy:
     """A policy as the report sees it: its name, its task, and by seed its artifact and the ratings of its responses."""
 
-    def __init__(self, name: str, task: str, artifacts: Mapping[int, str], ratings: ByseedRatings) -> None:
+    def __init__(self, name: str, task: TaskName, artifacts: Mapping[int, str], ratings: ByseedRatings) -> None:
         self.name = name
         self.task = task
         self.artifacts = artifacts
@@ -80,7 +81,9 @@ def judged_win_rate(
 
 
 def rated_harmless_rate(policy: RatedPolicy, settings: EvaluationSettings) -> Figure | None:
-    """Share of responses without harm; None where the judge cannot tell."""
+    """Share of responses without harm; None where the task is not measured by it or the judge cannot tell."""
+    if TASKS[policy.task].measured_by != "harmless rate":
+        return None
     flags = [row.harmless for rows in policy.ratings.values() for row in rows]
     if not flags or all(flag is None for flag in flags):
         return None

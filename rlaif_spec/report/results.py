@@ -43,10 +43,10 @@ def compare_results(root: Path) -> list[Figure]:
     figures: dict[tuple[object, ...], Figure] = {}
     for metrics, _ in results:
         for figure in metrics.figures:
-            if figure.measure != "win rate" or metrics.judge != "oracle":
-                figures[figure.measure, figure.task, figure.subject, figure.against, figure.prompt, metrics.scale] = (
-                    figure
-                )
+            key = (figure.measure, figure.task, figure.subject, figure.against, figure.prompt, metrics.scale)
+            of_ratings = figure.measure == "win rate" and metrics.judge == "oracle"
+            if not of_ratings and (key not in figures or figures[key].interval.n < figure.interval.n):
+                figures[key] = figure  # measured more than once: the one that rests on most counts
     return [*_all_pairs(results), *figures.values()]
 
 
@@ -81,10 +81,10 @@ def _read(path: Path) -> tuple[Metrics, list[RatedPolicy]]:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "file"
         raise ArtifactError(f"{path}: {field}: {first['msg']}; run its spec again to write it anew") from None
-    if not metrics.runs or metrics.judge != "oracle":
+    if metrics.task is None or metrics.judge != "oracle":
         return metrics, []
     ratings: dict[int, list[Rating]] = {run.seed: [] for run in metrics.runs}
     for row in read_rows(path.with_name(RATINGS), SeedRating):
         ratings.setdefault(row.seed, []).append(row.rating)
     artifacts = {run.seed: run.policy for run in metrics.runs}
-    return metrics, [RatedPolicy(metrics.experiment, metrics.task or "", artifacts, ratings)]
+    return metrics, [RatedPolicy(metrics.experiment, metrics.task, artifacts, ratings)]
