@@ -11,7 +11,7 @@ SPECS = Path(__file__).parents[2] / "specs"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("spec", ["summarize_dRLAIF", "harmless_RLAIF"])
+@pytest.mark.parametrize("spec", ["summarize_dRLAIF", "harmless_same_size_RLAIF"])
 def test_the_policy_beats_sft_with_its_interval_clear(spec: str, tmp_path: Path) -> None:
     request = Request(
         SPECS / f"{spec}.yaml", scale="toy", runs=tmp_path / "runs", results=tmp_path / "results", seeds=(0,)
