@@ -10,7 +10,6 @@ from typing import Literal
 from rlaif_spec.frozen import Frozen
 
 Preference = Literal["first", "second", "tie"]
-Verdict = Literal["first", "second", "tie", "unparsed"]
 Outcome = Literal["policy", "opponent", "tie", "unparsed"]
 
 

@@ -15,14 +15,10 @@ class Task(Frozen):
     """The labeling prompt asks for the most harmful response, so the preference is inverted (paper, Table 22)."""
     measured_by: Literal["win rate", "harmless rate"]
     """The paper's main measure of a policy; win rates are reported for every task."""
-    main_prompt: str
-    """The prompt variant of the paper's main results (paper section 4.1)."""
 
 
 TASKS: Final[dict[str, Task]] = {
-    "summarize": Task(
-        name="summarize", asks_for_worse=False, measured_by="win rate", main_prompt="detailed-cot-0-shot"
-    ),
-    "helpful": Task(name="helpful", asks_for_worse=False, measured_by="win rate", main_prompt="base-cot-0-shot"),
-    "harmless": Task(name="harmless", asks_for_worse=True, measured_by="harmless rate", main_prompt="base-2-shot"),
+    "summarize": Task(name="summarize", asks_for_worse=False, measured_by="win rate"),
+    "helpful": Task(name="helpful", asks_for_worse=False, measured_by="win rate"),
+    "harmless": Task(name="harmless", asks_for_worse=True, measured_by="harmless rate"),
 }

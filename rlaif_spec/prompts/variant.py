@@ -6,6 +6,7 @@ Tables 2 and 3); `score-1-to-10` asks for a score of one response (direct RLAIF,
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Final, Literal
 
 SCORE: Final = "score-1-to-10"
@@ -25,6 +26,15 @@ class PairVariant:
     def preamble(self) -> str:
         """Name of the preamble's text."""
         return f"{self.style}-cot" if self.cot else self.style
+
+
+def advice(name: str) -> str:
+    """What would be right instead of an unknown name of a pair variant."""
+    known = [
+        f"{style}{cot}-{shots}-shot" for style in ("base", "detailed") for cot in ("", "-cot") for shots in range(3)
+    ]
+    close = get_close_matches(name, known, n=1)
+    return f"{f'did you mean {close[0]}? ' if close else ''}known: (base|detailed)[-cot]-N-shot such as base-0-shot"
 
 
 def parse_pair_variant(name: str) -> PairVariant | None:

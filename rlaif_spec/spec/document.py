@@ -10,6 +10,14 @@ from rlaif_spec.errors import SpecError
 Place = tuple[str | int, ...]
 
 
+def field_name(place: Place) -> str:
+    """A place as people write it: `labeler.size`, `seeds[0]`."""
+    text = ""
+    for part in place:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text or "file"
+
+
 class Document:
     """Plain data read from a file, and where in the file each part of it stands."""
 
@@ -67,7 +75,7 @@ def _walk(node: yaml.Node, place: Place, lines: dict[Place, int], problems: list
             here = (*place, str(key.value))
             if here in lines:
                 first = lines[here]
-                field = ".".join(map(str, here))
+                field = field_name(here)
                 line = key.start_mark.line + 1
                 problems.append(f"{path}:{line}: {field}: is there twice, first in line {first}; keep one")
             lines[here] = key.start_mark.line + 1

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from rlaif_spec.frozen import Frozen
-from rlaif_spec.prompts import SCORE, parse_pair_variant
+from rlaif_spec.prompts import SCORE, advice, parse_pair_variant
 from rlaif_spec.tasks import TaskName
 
 Size = Literal["XS", "S", "L"]
@@ -30,10 +30,7 @@ class LabelerSpec(Frozen):
     @classmethod
     def _known_prompt(cls, value: str) -> str:
         if value != SCORE and parse_pair_variant(value) is None:
-            raise ValueError(
-                f"unknown prompt variant {value!r}; known: {SCORE}, (base|detailed)[-cot]-N-shot"
-                " such as base-0-shot or detailed-cot-0-shot"
-            )
+            raise ValueError(f"unknown prompt variant {value!r}; {advice(value)}, or {SCORE}")
         return value
 
 
@@ -104,7 +101,7 @@ class AlignmentExperiment(Frozen):
     def _pair_prompts(cls, values: tuple[str, ...]) -> tuple[str, ...]:
         for value in values:
             if parse_pair_variant(value) is None:
-                raise ValueError(f"{value!r} is no pair variant; use (base|detailed)[-cot]-N-shot such as base-0-shot")
+                raise ValueError(f"{value!r} is no pair variant; {advice(value)}")
         return values
 
 

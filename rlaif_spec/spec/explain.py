@@ -6,7 +6,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from rlaif_spec.spec.document import Document, Place
+from rlaif_spec.spec.document import Document, Place, field_name
 
 
 def explain(document: Document, error: ValidationError, model: type[BaseModel]) -> list[str]:
@@ -31,11 +31,11 @@ def _line(document: Document, detail: ErrorDetails, model: type[BaseModel]) -> t
         if inner in document.lines:
             place = inner
         elif place and ":" not in text.split(";")[0]:
-            text = f"{_name(place)}: {text}"
+            text = f"{field_name(place)}: {text}"
         elif place:
-            text = f"{_name(place)}.{text}"
+            text = f"{field_name(place)}.{text}"
     else:
-        text = f"{_name(place)}: {text}"
+        text = f"{field_name(place)}: {text}"
     number = int(document.at(place).rsplit(":", 1)[1])
     return number, place, text
 
@@ -122,10 +122,3 @@ def _is_leaf(data: Any, place: Place) -> bool:
         except (KeyError, IndexError, TypeError):
             return True
     return not isinstance(data, dict)
-
-
-def _name(place: Place) -> str:
-    text = ""
-    for part in place:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return text or "file"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rlaif_spec.errors import SpecError
 from rlaif_spec.prompts import SCORE, PromptLibrary, parse_pair_variant
-from rlaif_spec.spec.document import Place, read_document
+from rlaif_spec.spec.document import Place, field_name, read_document
 from rlaif_spec.spec.experiment import AlignmentExperiment, Experiment, PolicyExperiment, Size
 from rlaif_spec.spec.scale import FileData, LabelerJudge, ModelSource, Scale
 from rlaif_spec.tasks import TaskName
@@ -22,7 +22,7 @@ def check(experiment: Experiment, scale: Scale, *, spec: Path) -> None:
     if problems:
         document = read_document(spec)
         problems.sort(key=lambda problem: document.lines.get(problem[0], 0))
-        raise SpecError([f"{document.at(place)}: {'.'.join(map(str, place))}: {text}" for place, text in problems])
+        raise SpecError([f"{document.at(place)}: {field_name(place)}: {text}" for place, text in problems])
 
 
 def _problems(experiment: Experiment, scale: Scale) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from rlaif_spec.errors import SpecError
-from rlaif_spec.spec.document import Document, Place, parse_document, read_document
+from rlaif_spec.spec.document import Document, Place, field_name, parse_document, read_document
 from rlaif_spec.spec.experiment import AlignmentExperiment, Experiment, PolicyExperiment
 from rlaif_spec.spec.explain import explain
 from rlaif_spec.spec.scale import Scale
@@ -112,7 +112,6 @@ def _filled_in(document: Document, folder: Path) -> tuple[dict[str, Any], list[s
 def _variable(match: re.Match[str], document: Document, place: Place, problems: list[str]) -> str:
     value = os.environ.get(match[1]) or match[2]
     if value is None:
-        field = ".".join(map(str, place))
-        problems.append(f"{document.at(place)}: {field}: ${{{match[1]}}} is not set; export {match[1]}=...")
+        problems.append(f"{document.at(place)}: {field_name(place)}: ${{{match[1]}}} is not set; export {match[1]}=...")
         return ""
     return value

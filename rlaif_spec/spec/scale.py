@@ -40,8 +40,6 @@ class ModelSource(Frozen):
     """Name of a GGUF file in the folder, package or repository; it is converted once and cached."""
     chat: bool = False
     """Put labeling prompts through the model's chat template."""
-    trust_remote_code: bool = False
-    """Run code that comes with the model. Only for models you trust."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -123,13 +121,7 @@ class LabelerJudge(Frozen):
     prompt: str = "base-0-shot"
 
 
-class LengthJudge(Frozen):
-    """The longer response wins: a control, not a judge."""
-
-    kind: Literal["longer"]
-
-
-Judge = Annotated[OracleJudge | LabelerJudge | LengthJudge, Field(discriminator="kind")]
+Judge = Annotated[OracleJudge | LabelerJudge, Field(discriminator="kind")]
 
 
 class Compute(Frozen):
@@ -144,7 +136,8 @@ class Compute(Frozen):
 class Scale(Frozen):
     """Everything a spec leaves open."""
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[\w.-]*\w[\w.-]*$")]
+    """Names the folder of results: letters, digits, and . _ -"""
     engine: Literal["native"] = "native"
     prompts: Register
     """Which prompt texts: natural language, or the toy worlds' words."""

@@ -46,6 +46,10 @@ def test_every_error_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
         ("reward_mode: rlhf\nlabeler: {size: L, prompt: base-0-shot}\n", "2: labeler: rlhf asks no labeler;"),
         ("reward_mode: rlaif\nlabeler: {size: L, prompt: score-1-to-10}\n", "2: labeler.prompt: rlaif labels pairs;"),
         ("reward_mode: rlaif\nlabeler: {size: L, prompt: nice}\n", "2: labeler.prompt: unknown prompt variant 'nice';"),
+        (
+            "reward_mode: rlaif\nlabeler: {size: L, prompt: detailed-cot-0-shoot}\n",
+            "2: labeler.prompt: unknown prompt variant 'detailed-cot-0-shoot'; did you mean detailed-cot-0-shot?",
+        ),
         ("reward_mode: sft\ncompare_to: [sft]\n", "2: compare_to: a policy is not compared to itself;"),
         ("reward_mode: sft\nseeds: [1, 1]\n", "2: seeds: has a value twice;"),
         ("reward_mode: sft\nseeds: [-1]\n", "2: seeds[0]: -1 does not fit; should be greater than or equal to 0"),
@@ -84,6 +88,12 @@ def test_a_scale_of_ones_own_extends_a_builtin_one(tmp_path: Path, monkeypatch: 
     assert helpful.kind == "files"
     assert helpful.contexts is None, "an entry of tasks is replaced whole"
     assert helpful.comparisons.path == str(tmp_path / "data" / "x.jsonl")
+
+
+def test_a_scale_whose_name_is_no_folder_name_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "extends: toy\nname: ../elsewhere\n", "mine.yaml")
+    with pytest.raises(SpecError, match=r"mine.yaml:2: name: '../elsewhere' does not fit;"):
+        load_scale(path)
 
 
 def test_an_unset_variable_is_a_problem_of_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
