@@ -6,7 +6,7 @@ from pathlib import Path
 from rlaif_spec.datasets import load_data
 from rlaif_spec.engines.protocol import PreferencePair, Turn
 from rlaif_spec.errors import DataError, RunError
-from rlaif_spec.plan.steps import Data, HumanLabels, Labels, RewardModel, Sft
+from rlaif_spec.plan.steps import Data, HumanLabels, RewardModel, Sft
 from rlaif_spec.records import Comparison, Score, SoftLabel
 from rlaif_spec.stages.context import LABELS, SCORES, SKIPPED, Context, library
 from rlaif_spec.store import read_rows, write_json, write_rows
@@ -67,8 +67,3 @@ def _score_held_out(step: RewardModel, folder: Path, context: Context) -> None:
     values = context.engine.reward_scores(folder / "model", sides)
     names = [f"{row.id}/{side}" for row in held_out for side in ("first", "second")]
     write_rows(folder / SCORES, [Score(id=name, value=value) for name, value in zip(names, values, strict=True)])
-
-
-def labels_of(step: Labels, context: Context) -> list[SoftLabel]:
-    """The soft labels of a finished step."""
-    return read_rows(context.store.open(step) / LABELS, SoftLabel)

@@ -85,9 +85,9 @@ def test_one_micro_batch_of_eight_is_eight_of_one(tiny_model: Path, tmp_path: Pa
         else:
             training = rl.PolicyTraining(tiny_model, says("yes"), rl_settings(steps=1, micro=micro), job, CPU)
             rows = [rollout(turn, training) for turn in TURNS]
-            targets = training._targets(rows, [])
-            training._update_value(0, rows, targets)
-            training._update_policy(0, rows, targets)
+            graded, _ = training.grade(rows)
+            training.update_value(0, graded)
+            training.update_policy(0, graded)
             found.append({name: value.detach().clone() for name, value in training.policy.parameters.items()})
             continue
         found.append(weights(job.folder / "model"))
@@ -108,10 +108,11 @@ def test_the_advantage_is_return_minus_value(tiny_model: Path, job: Job) -> None
     with torch.no_grad():
         training.value.model.score.weight.fill_(0.3)
     rows = [rollout(turn, training, reward=2.0) for turn in TURNS]
-    targets = training._targets(rows, [])
-    for row in rows:
+    graded, kls = training.grade(rows)
+    assert kls == pytest.approx([0.0] * len(rows), abs=1e-5)
+    for row, of_row in zip(rows, graded, strict=True):
         values = training._values([row.tokens])[0]
-        expected, advantage = (part[: len(row.response)] for part in targets[id(row)])
+        expected, advantage = (part[: len(row.response)] for part in (of_row.returns, of_row.advantages))
         assert expected.tolist() == pytest.approx([0.95 * 2.0] * len(row.response), abs=1e-5)
         torch.testing.assert_close(advantage, expected - values, atol=1e-5, rtol=0.0)
 

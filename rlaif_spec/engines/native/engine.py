@@ -10,7 +10,7 @@ from rlaif_spec.engines.native.language_model import LocalLanguageModel
 from rlaif_spec.engines.native.models import Tokens, load_language_model, load_scalar_model, load_tokens
 from rlaif_spec.engines.native.reward_model import score_in_batches, train_reward_model
 from rlaif_spec.engines.native.rl import PolicyTraining
-from rlaif_spec.engines.native.sampling import in_batches, sample
+from rlaif_spec.engines.native.sampling import sample_all
 from rlaif_spec.engines.native.sft import train_sft
 from rlaif_spec.engines.native.sources import local_folder
 from rlaif_spec.engines.protocol import Job, PreferencePair, RlTask, Turn
@@ -45,20 +45,16 @@ class NativeEngine:
         tokens = load_tokens(folder)
         model = load_language_model(folder, self._device)
         generator = torch.Generator(self._device).manual_seed(seed)
-        rows = [tokens.prompt(text) for text in prompts]
-        texts = [""] * len(rows)
-        for batch in in_batches([len(row) for row in rows], self._batch_size):
-            answers = sample(
-                model,
-                tokens,
-                [rows[at] for at in batch],
-                max_new_tokens=settings.max_new_tokens,
-                temperature=settings.temperature,
-                generator=generator,
-            )
-            for at, answer in zip(batch, answers, strict=True):
-                texts[at] = tokens.text(answer)
-        return texts
+        answers = sample_all(
+            model,
+            tokens,
+            [tokens.prompt(text) for text in prompts],
+            batch_size=self._batch_size,
+            max_new_tokens=settings.max_new_tokens,
+            temperature=settings.temperature,
+            generator=generator,
+        )
+        return [tokens.text(answer) for answer in answers]
 
     def reward_scores(self, folder: Path, turns: Sequence[Turn]) -> list[float]:
         """The reward model's score of each turn, in nats."""

@@ -7,7 +7,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from rlaif_spec.engines.native.models import Tokens, left_padded, positions
-from rlaif_spec.engines.native.sampling import in_batches, sample
+from rlaif_spec.engines.native.sampling import in_batches, sample_all
 
 LOOK_EVERY = 4
 """Tokens between two looks for the stop words; what comes after them is cut off, so this only saves time."""
@@ -40,20 +40,16 @@ class LocalLanguageModel:
 
     def generate(self, prompts: Sequence[str], *, max_new_tokens: int, stop: str) -> list[str]:
         """The greedy continuation of each prompt, up to end of text or the words `stop`."""
-        rows = [self._prompt(text) for text in prompts]
-        texts = [""] * len(prompts)
-        for batch in in_batches([len(row) for row in rows], self._batch_size):
-            continued = sample(
-                self._model,
-                self._tokens,
-                [rows[at] for at in batch],
-                max_new_tokens=max_new_tokens,
-                temperature=0.0,
-                stopped=lambda ids: len(ids) % LOOK_EVERY == 0 and stop in self._tokens.text(ids[-2 * LOOK_EVERY :]),
-            )
-            for at, ids in zip(batch, continued, strict=True):
-                texts[at] = self._tokens.text(ids).split(stop)[0].strip()
-        return texts
+        continued = sample_all(
+            self._model,
+            self._tokens,
+            [self._prompt(text) for text in prompts],
+            batch_size=self._batch_size,
+            max_new_tokens=max_new_tokens,
+            temperature=0.0,
+            stopped=lambda ids: len(ids) % LOOK_EVERY == 0 and stop in self._tokens.text(ids[-2 * LOOK_EVERY :]),
+        )
+        return [self._tokens.text(ids).split(stop)[0].strip() for ids in continued]
 
     def _prompt(self, text: str) -> list[int]:
         if not self._chat:

@@ -11,7 +11,7 @@ objective); two optimizers; losses are sums over tokens and means over responses
 tempered distribution that is sampled from; every update samples afresh, so no importance ratio is needed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, pstdev
@@ -29,12 +29,12 @@ from rlaif_spec.engines.native.models import (
     right_padded,
     start_scalar_model,
 )
-from rlaif_spec.engines.native.sampling import in_batches, sample
+from rlaif_spec.engines.native.sampling import sample_all
 from rlaif_spec.engines.native.sft import response_log_probabilities, response_places
 from rlaif_spec.engines.native.training import batch_of, learning_rate, train, update
 from rlaif_spec.engines.protocol import Job, RlTask, Turn
 from rlaif_spec.errors import JudgementError
-from rlaif_spec.spec.settings import RlSettings
+from rlaif_spec.spec.settings import Optimizer, RlSettings
 
 FIRST_LOOK = 256
 """Responses of the SFT policy from which the scale of a reward model is measured."""
@@ -54,6 +54,20 @@ class Rollout:
     def tokens(self) -> tuple[list[int], list[int]]:
         """Prompt and response."""
         return self.prompt, self.response
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A rollout and what an update aims at: (tokens,) or longer, zero behind the response."""
+
+    rollout: Rollout
+    returns: Tensor
+    advantages: Tensor
+
+    @property
+    def tokens(self) -> tuple[list[int], list[int]]:
+        """Prompt and response."""
+        return self.rollout.tokens
 
 
 def returns(log_ratio: Tensor, mask: Tensor, reward: Tensor, beta: float) -> Tensor:
@@ -106,10 +120,9 @@ class PolicyTraining:
         mean_reward = fmean(raw)
         shift, scale = self._scale
         rollouts = [Rollout(row.prompt, row.response, row.reference, (row.reward - shift) / scale) for row in rollouts]
-        kls: list[float] = []
-        targets = self._targets(rollouts, kls)
-        value_loss = self._update_value(at, rollouts, targets)
-        self._update_policy(at, rollouts, targets)
+        graded, kls = self.grade(rollouts)
+        value_loss = self.update_value(at, graded)
+        self.update_policy(at, graded)
         return {
             "reward": mean_reward,
             "kl": fmean(kls),
@@ -123,18 +136,7 @@ class PolicyTraining:
     ) -> tuple[list[Rollout], list[float], int]:
         """Responses whose reward could be read, those rewards, and how many could not."""
         asked = [self.tokens.prompt(text) for text in prompts]
-        said: list[list[int]] = [[] for _ in asked]
-        for batch in in_batches([len(row) for row in asked], self.settings.micro_batch_size):
-            answers = sample(
-                model,
-                self.tokens,
-                [asked[i] for i in batch],
-                max_new_tokens=self.task.respond.max_new_tokens,
-                temperature=self.settings.temperature,
-                generator=generator,
-            )
-            for i, answer in zip(batch, answers, strict=True):
-                said[i] = answer
+        said = self._answers(model, asked, self.settings.temperature, generator)
         turns = [Turn(text, self.tokens.text(answer)) for text, answer in zip(prompts, said, strict=True)]
         rewards = self.task.reward(turns)
         rows = [(asked[i], said[i], reward) for i, reward in enumerate(rewards) if reward is not None]
@@ -143,6 +145,19 @@ class PolicyTraining:
         references = self._reference([(prompt, response) for prompt, response, _ in rows])
         rollouts = [Rollout(p, r, ref, reward) for (p, r, reward), ref in zip(rows, references, strict=True)]
         return rollouts, [row.reward for row in rollouts], len(turns) - len(rows)
+
+    def _answers(
+        self, model: PreTrainedModel, asked: list[list[int]], temperature: float, generator: torch.Generator
+    ) -> list[list[int]]:
+        return sample_all(
+            model,
+            self.tokens,
+            asked,
+            batch_size=self.settings.micro_batch_size,
+            max_new_tokens=self.task.respond.max_new_tokens,
+            temperature=temperature,
+            generator=generator,
+        )
 
     def _measure_scale(self) -> tuple[float, float]:
         """Mean and deviation of the reward over the SFT policy's own responses."""
@@ -164,9 +179,10 @@ class PolicyTraining:
         return found
 
     @torch.no_grad()
-    def _targets(self, rollouts: Sequence[Rollout], kls: list[float]) -> dict[int, tuple[Tensor, Tensor]]:
-        """By rollout: its returns, and its advantages under the value model as it is before this update."""
-        found = {}
+    def grade(self, rollouts: Sequence[Rollout]) -> tuple[list[Graded], list[float]]:
+        """Returns, advantages under the value model as it is before this update, and each rollout's KL in nats."""
+        graded: list[Graded] = []
+        kls: list[float] = []
         for start in range(0, len(rollouts), self.settings.micro_batch_size):
             part = rollouts[start : start + self.settings.micro_batch_size]
             rows = [row.tokens for row in part]
@@ -178,9 +194,8 @@ class PolicyTraining:
             reward = torch.tensor([row.reward for row in part], device=mask.device)
             expected = returns(ratio, mask, reward, self.settings.beta)
             advantages = (expected - self._values(rows)) * mask
-            for row, at, advantage in zip(part, expected, advantages, strict=True):
-                found[id(row)] = at, advantage
-        return found
+            graded += [Graded(*row) for row in zip(part, expected, advantages, strict=True)]
+        return graded, kls
 
     def _values(self, rows: Sequence[tuple[list[int], list[int]]]) -> Tensor:
         """V(X_t) before each response token: (rows, longest response)."""
@@ -189,54 +204,52 @@ class PolicyTraining:
         places, _, _ = response_places(rows, model.device)
         return hidden_outputs(model, ids).gather(1, places)
 
-    def _update_value(self, at: int, rollouts: Sequence[Rollout], targets: dict[int, tuple[Tensor, Tensor]]) -> float:
-        def loss(part: Sequence[Rollout]) -> Tensor:
+    def update_value(self, at: int, graded: Sequence[Graded]) -> float:
+        """One step towards the returns; the loss before it."""
+
+        def loss(part: Sequence[Graded]) -> Tensor:
             values = self._values([row.tokens for row in part])
-            expected = torch.stack([targets[id(row)][0][: values.shape[1]] for row in part])
+            expected = torch.stack([row.returns[: values.shape[1]] for row in part])
             _, _, mask = response_places([row.tokens for row in part], values.device)
             return ((values - expected) ** 2 * mask).sum()
 
-        return self._update(self.value, at, rollouts, loss)
+        return self._update(self.value, self.settings.value_optimizer, at, graded, loss)
 
-    def _update_policy(self, at: int, rollouts: Sequence[Rollout], targets: dict[int, tuple[Tensor, Tensor]]) -> float:
-        def loss(part: Sequence[Rollout]) -> Tensor:
+    def update_policy(self, at: int, graded: Sequence[Graded]) -> float:
+        """One step of the policy gradient; the loss before it."""
+
+        def loss(part: Sequence[Graded]) -> Tensor:
             rows = [row.tokens for row in part]
             logs, _ = response_log_probabilities(self.model, self.tokens, rows, temperature=self.settings.temperature)
-            advantages = torch.stack([targets[id(row)][1][: logs.shape[1]] for row in part])
+            advantages = torch.stack([row.advantages[: logs.shape[1]] for row in part])
             return -(logs * advantages).sum()
 
-        return self._update(self.policy, at, rollouts, loss)
+        return self._update(self.policy, self.settings.optimizer, at, graded, loss)
 
-    def _update(self, trainable: Trainable, at: int, rollouts: Sequence[Rollout], loss: object) -> float:
-        settings = self.settings.value_optimizer if trainable is self.value else self.settings.optimizer
+    def _update(
+        self,
+        trainable: Trainable,
+        optimizer: Optimizer,
+        at: int,
+        graded: Sequence[Graded],
+        loss: Callable[[Sequence[Graded]], Tensor],
+    ) -> float:
         return update(
             trainable,
-            rollouts,
-            loss,  # type: ignore[arg-type]
-            divisor=len(rollouts),
+            graded,
+            loss,
+            divisor=len(graded),
             micro_batch_size=self.settings.micro_batch_size,
-            learning_rate=learning_rate(settings, at, self.settings.steps),
-            max_grad_norm=settings.max_grad_norm,
+            learning_rate=learning_rate(optimizer, at, self.settings.steps),
+            max_grad_norm=optimizer.max_grad_norm,
         )
 
     def _figures_of_candidate(self, figures: dict[str, float]) -> dict[str, float]:
         """Reward and KL of this step beside the figures of judges that are not the reward."""
         generator = torch.Generator(self.model.device).manual_seed(self.job.seed)
-        respond = self.task.respond
         asked = [self.tokens.prompt(text) for text in self.task.validation]
-        said = [""] * len(asked)
-        for batch in in_batches([len(row) for row in asked], self.settings.micro_batch_size):
-            answers = sample(
-                self.model,
-                self.tokens,
-                [asked[i] for i in batch],
-                max_new_tokens=respond.max_new_tokens,
-                temperature=respond.temperature,
-                generator=generator,
-            )
-            for i, answer in zip(batch, answers, strict=True):
-                said[i] = self.tokens.text(answer)
-        turns = [Turn(prompt, answer) for prompt, answer in zip(self.task.validation, said, strict=True)]
+        said = self._answers(self.model, asked, self.task.respond.temperature, generator)
+        turns = [Turn(text, self.tokens.text(answer)) for text, answer in zip(self.task.validation, said, strict=True)]
         return {"reward": figures["reward"], "kl": figures["kl"], **self.task.probe(turns)}
 
 

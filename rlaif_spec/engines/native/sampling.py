@@ -54,6 +54,34 @@ def sample(
     return rows
 
 
+def sample_all(
+    model: PreTrainedModel,
+    tokens: Tokens,
+    prompts: Sequence[Sequence[int]],
+    *,
+    batch_size: int,
+    max_new_tokens: int,
+    temperature: float,
+    generator: torch.Generator | None = None,
+    stopped: Stopped | None = None,
+) -> list[list[int]]:
+    """As `sample`, for any number of prompts: in batches of similar length, answers in the order of the prompts."""
+    rows: list[list[int]] = [[] for _ in prompts]
+    for batch in in_batches([len(prompt) for prompt in prompts], batch_size):
+        answers = sample(
+            model,
+            tokens,
+            [prompts[at] for at in batch],
+            max_new_tokens=max_new_tokens,
+            temperature=temperature,
+            generator=generator,
+            stopped=stopped,
+        )
+        for at, answer in zip(batch, answers, strict=True):
+            rows[at] = answer
+    return rows
+
+
 def in_batches(lengths: Sequence[int], size: int) -> list[list[int]]:
     """Indices in batches of similar length, so that little is padded; the same for the same lengths."""
     order = sorted(range(len(lengths)), key=lambda at: (lengths[at], at))
