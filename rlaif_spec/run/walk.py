@@ -4,7 +4,8 @@ import time
 from dataclasses import dataclass
 
 from rlaif_spec.engines.protocol import Engine
-from rlaif_spec.plan import AnyStep, Plan
+from rlaif_spec.plan import AnyStep, Plan, Step
+from rlaif_spec.plan.steps import Data
 from rlaif_spec.run.provenance import versions
 from rlaif_spec.run.screen import Screen
 from rlaif_spec.stages import Context, perform
@@ -39,19 +40,31 @@ def walk(plan: Plan, engine: Engine, store: Store, screen: Screen) -> Walk:
 
 def describe(step: AnyStep) -> str:
     """A step in a few words, with what tells it from others of its kind."""
+    return f"{step.kind}: {_what(step)}, seed {_seed(step)}"
+
+
+def _what(step: AnyStep) -> str:
     match step.kind:
         case "data":
-            return f"data: texts of {step.task}"
+            return f"texts of {step.task}"
+        case "sft":
+            return "the policy before RL"
         case "labels":
-            return f"labels: {step.part} by {_source(step.labeler.source)}, {step.prompt}"
+            return f"{step.part} by {_source(step.labeler.source)}, {step.prompt}"
         case "reward-model":
-            return f"reward-model: on {'people' if step.labels.kind == 'human' else 'AI'} labels"
+            return f"on {'people' if step.labels.kind == 'human' else 'AI'} labels"
         case "rl":
-            return f"rl: {step.settings.steps} steps against {step.reward.kind.replace('-', ' ')}"
+            return f"{step.settings.steps} steps against {step.reward.kind.replace('-', ' ')}"
         case "responses":
-            return f"responses: of {step.policy.id}"
-        case other:
-            return {"sft": "sft: the policy before RL", "ratings": "ratings: of responses"}.get(other, f"{other}")
+            return f"of {step.policy.id}"
+        case "ratings":
+            return f"of {step.responses.id}"
+        case "verdicts":
+            return f"of {step.policy.id} against {step.opponent.id}"
+
+
+def _seed(step: Step) -> int:
+    return step.seed if isinstance(step, Data) else next(_seed(needed) for needed in step.needs())
 
 
 def _source(source: object) -> str:
