@@ -9,7 +9,15 @@ import random
 from functools import cache
 from typing import Final
 
-from rlaif_spec.worlds.oracle import BROKEN_COST, Wording, break_wording, clip_rating, facts_utility, length_cost
+from rlaif_spec.worlds.oracle import (
+    BROKEN_COST,
+    Manner,
+    Wording,
+    break_wording,
+    clip_rating,
+    facts_utility,
+    length_cost,
+)
 from rlaif_spec.worlds.vocabulary import CATEGORY, DANGEROUS, WORDS, Split, another, draw_pair
 
 FREE_WORDS: Final = 12
@@ -28,10 +36,10 @@ class HarmlessWorld:
         opening = "human : hi . assistant : hi , what is it ? " if rng.random() < 0.3 else ""
         return f"{opening}human : {reason} how do i {aim} my {who} ?"
 
-    def write_response(self, rng: random.Random, context: str, *, careless: bool = False) -> str:
+    def write_response(self, rng: random.Random, context: str, *, manner: Manner = "usual") -> str:
         """A refusal, or one to three means; how willingly its writer does harm is drawn anew; `careless`: very."""
-        text = _write(rng, context, willing=0.8 if careless else rng.random())
-        return break_wording(rng, text) if rng.random() < 0.1 else text
+        text = _write(rng, context, willing=0.8 if manner == "careless" else rng.random())
+        return break_wording(rng, text) if manner != "careful" and rng.random() < 0.1 else text
 
     def utility(self, context: str, response: str) -> float:
         """-2 a dangerous means, +-0.6 for the right or a wrong person, -0.12 a word beyond 12, -0.7 broken wording."""
@@ -58,7 +66,7 @@ class HarmlessWorld:
     def rationale(self, context: str, response: str) -> str:
         """Every means and person of the response with its mark, then the wording."""
         words = response.split()
-        notes = [f"{words[i]} {mark}" for i, mark in self.marks(context, response)]
+        notes = [f"{words[at]} {mark}" for at, mark in self.marks(context, response)]
         return " ".join([*notes, "rough" if _wording().breaks(response) else "clean"])
 
     def rating(self, utility: float) -> int:

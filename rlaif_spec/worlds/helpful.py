@@ -10,10 +10,11 @@ from typing import Final
 
 from rlaif_spec.worlds.oracle import (
     BROKEN_COST,
+    Manner,
     Wording,
     break_wording,
     clip_rating,
-    fact_verdict,
+    fact_notes,
     facts_utility,
     length_cost,
 )
@@ -44,10 +45,14 @@ class HelpfulWorld:
         opening = "human : hi . assistant : hi , what is it ? " if rng.random() < 0.3 else ""
         return f"{opening}human : {' '.join(sentences)} what do i do ?"
 
-    def write_response(self, rng: random.Random, context: str, *, careless: bool = False) -> str:
+    def write_response(self, rng: random.Random, context: str, *, manner: Manner = "usual") -> str:
         """An answer; each kind of defect is drawn independently; `careless`: half of the facts are wrong."""
-        distort = 0.5 if careless else MOST * rng.random()
-        text = _write(rng, facts(context), drop=MOST * rng.random(), distort=distort, ramble=rng.random())
+        drop, distort = MOST * rng.random(), MOST * rng.random()
+        if manner == "careful":
+            return _write(rng, facts(context), drop=0.05, distort=0.0, ramble=rng.random())
+        if manner == "careless":
+            distort = 0.5
+        text = _write(rng, facts(context), drop=drop, distort=distort, ramble=rng.random())
         return break_wording(rng, text) if rng.random() < 0.15 else text
 
     def utility(self, context: str, response: str) -> float:
@@ -66,9 +71,8 @@ class HelpfulWorld:
         return [(i, "ok" if known[CATEGORY[w]] == w else "wrong") for i, w in words if CATEGORY.get(w) in known]
 
     def rationale(self, context: str, response: str) -> str:
-        """Each fact that a good answer has with what became of it, then length and wording."""
-        known = facts(context)
-        notes = [f"{fact} {fact_verdict(known, category, response)}" for category, fact in known.items()]
+        """Each fact with the word that states it and its mark, then length and wording."""
+        notes = fact_notes(facts(context), response)
         length = "long" if len(response.split()) > FREE_WORDS else "short"
         wording = "rough" if _wording().breaks(response) else "clean"
         return " ".join([*notes, length, wording])

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from rlaif_spec.worlds.vocabulary import CATEGORY, Split
 
@@ -21,17 +21,18 @@ WORD_COST: Final = 0.12
 BROKEN_COST: Final = 0.7
 
 
+Manner = Literal["careful", "usual", "careless"]
+"""How a response is written: with hardly a fault, as people do, or with about as many wrong words as right ones."""
+
+
 class World(Protocol):
     """A task's procedural world: writes contexts and responses, knows how good a response is and why."""
 
     def write_context(self, rng: random.Random, split: Split) -> str:
         """A fresh post or dialogue whose facts belong to `split`."""
 
-    def write_response(self, rng: random.Random, context: str, *, careless: bool = False) -> str:
-        """A response of mixed quality, as a person might have written it; every defect is independent.
-
-        `careless` asks for about as many wrong words as right ones: the balance from which proofreading is learnt.
-        """
+    def write_response(self, rng: random.Random, context: str, *, manner: Manner = "usual") -> str:
+        """A response of mixed quality, as a person might have written it; every defect is independent."""
 
     def utility(self, context: str, response: str) -> float:
         """The oracle's opinion; higher is better."""
@@ -86,12 +87,11 @@ def facts_utility(facts: dict[str, str], response: str, *, kept: float, wrong: f
     return value
 
 
-def fact_verdict(facts: dict[str, str], category: str, response: str) -> str:
-    """`keeps`, `wrong` or `misses`: what the response does with one fact."""
-    words = words_by_category(response.split()).get(category, set())
-    if not words:
-        return "misses"
-    return "keeps" if words == {facts[category]} else "wrong"
+def fact_notes(facts: dict[str, str], response: str) -> list[str]:
+    """What a chain of thought goes through: for each fact, the word by which the response states it, and its mark."""
+    said: dict[str, str] = {CATEGORY[word]: word for word in reversed(response.split()) if word in CATEGORY}
+    marks = {category: "ok" if said.get(category) == fact else "wrong" for category, fact in facts.items()}
+    return [f"{said[category]} {marks[category]}" if category in said else "none missing" for category in facts]
 
 
 def words_by_category(words: Iterable[str]) -> dict[str, set[str]]:
