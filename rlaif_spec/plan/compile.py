@@ -8,6 +8,8 @@ Every condition of a task shares data, SFT policy and labels, because equal step
 AI labels are those that people labelled, as in the paper: neither arm sees on-policy data (facts of the paper, 1.9).
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import assert_never
 
 from rlaif_spec.frozen import Frozen
@@ -78,15 +80,24 @@ class Plan(Frozen):
         return list(ordered.values())
 
 
-def compile_plan(experiment: Experiment, scale: Scale) -> Plan:
-    """The plan of a spec at a scale; pure, and the same for the same arguments."""
+def compile_plan(experiment: Experiment, scale: Scale, contents: Mapping[str, str] = MappingProxyType({})) -> Plan:
+    """The plan of a spec at a scale; pure, and the same for the same arguments.
+
+    `contents` holds a hash of each local data file by its path, so that a changed file is other work.
+    """
     if isinstance(experiment, AlignmentExperiment):
-        return Plan(alignment=tuple(_alignment_cells(experiment, scale)))
-    return Plan(policies=tuple(_policy_run(experiment, scale, seed) for seed in experiment.seeds))
+        return Plan(alignment=tuple(_alignment_cells(experiment, scale, contents)))
+    return Plan(policies=tuple(_policy_run(experiment, scale, contents, seed) for seed in experiment.seeds))
 
 
-def _policy_run(experiment: PolicyExperiment, scale: Scale, seed: int) -> PolicyRun:
-    data = Data(task=experiment.task, source=scale.tasks[experiment.task], seed=seed)
+def _data(scale: Scale, task: TaskName, contents: Mapping[str, str], seed: int) -> Data:
+    source = scale.tasks[task]
+    hashes = tuple(contents.get(path, "") for path in source.files().values())
+    return Data(task=task, source=source, contents=hashes, seed=seed)
+
+
+def _policy_run(experiment: PolicyExperiment, scale: Scale, contents: Mapping[str, str], seed: int) -> PolicyRun:
+    data = _data(scale, experiment.task, contents, seed)
     sft = Sft(data=data, model=_model(scale, experiment.policy.size), settings=scale.sft)
     policy, reward_model = _policy(experiment, scale, sft)
     responses = Responses(policy=policy, settings=scale.respond)
@@ -157,11 +168,11 @@ def _held_out_labels(experiment: PolicyExperiment, scale: Scale, data: Data) -> 
     return _labels(_labeler(experiment), scale, data, part="alignment")
 
 
-def _alignment_cells(experiment: AlignmentExperiment, scale: Scale) -> list[AlignmentCell]:
+def _alignment_cells(experiment: AlignmentExperiment, scale: Scale, contents: Mapping[str, str]) -> list[AlignmentCell]:
     cells = []
     for seed in experiment.seeds:
         for task in experiment.tasks:
-            data = Data(task=task, source=scale.tasks[task], seed=seed)
+            data = _data(scale, task, contents, seed)
             for size in experiment.sizes:
                 for prompt in experiment.prompts:
                     labels = _labels(LabelerSpec(size=size, prompt=prompt), scale, data, part="alignment")

@@ -18,7 +18,7 @@ from rlaif_spec.spec.scale import Judge, LabelerJudge, ModelSource, TaskData
 from rlaif_spec.spec.settings import LabelSettings, ResponseSettings, RewardModelSettings, RlSettings, SftSettings
 from rlaif_spec.tasks import TaskName
 
-METHOD_VERSION = 1
+METHOD_VERSION = 2
 """Raised when a step's meaning changes, so that older artifacts are not taken for new ones."""
 
 
@@ -40,10 +40,14 @@ class Step(Frozen):
         """The step as plain data, with each needed step replaced by its id."""
         return {name: _shorten(getattr(self, name)) for name in type(self).model_fields}
 
+    def identity(self) -> dict[str, Any]:
+        """What two equal steps have in common."""
+        return self.summary()
+
     @cached_property
     def key(self) -> str:
         """Twelve hexadecimal digits that stand for this step and all behind it."""
-        text = json.dumps([METHOD_VERSION, self.summary()], sort_keys=True)
+        text = json.dumps([METHOD_VERSION, self.identity()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
@@ -63,7 +67,16 @@ class Data(Step):
     kind: Literal["data"] = "data"
     task: TaskName
     source: TaskData
+    contents: tuple[str, ...] = ()
+    """Hashes of the data files: they, and not where the files lie, tell one data set from another."""
     seed: int
+
+    def identity(self) -> dict[str, Any]:
+        """The summary without paths."""
+        found = self.summary()
+        for place in self.source.files():
+            found["source"][place] = {**found["source"][place], "path": None}
+        return found
 
 
 class Model(Frozen):

@@ -17,6 +17,7 @@ from rlaif_spec.report.curves import curves
 from rlaif_spec.report.figures import Figure, Metrics
 from rlaif_spec.report.measure import SeedRating
 from rlaif_spec.report.policies import RatedPolicy, rated_win_rate
+from rlaif_spec.report.portable import portable
 from rlaif_spec.report.tables import render
 from rlaif_spec.spec.settings import EvaluationSettings
 from rlaif_spec.stages.context import Rating
@@ -30,7 +31,7 @@ def write_results(folder: Path, plan: Plan, store: Store, measured: tuple[Metric
     """Write everything but spec and provenance, which the runner knows."""
     metrics, ratings = measured
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "plan.json", {step.id: step.summary() for step in plan.steps})
+    write_json(folder / "plan.json", {step.id: portable(step.summary()) for step in plan.steps})
     write_rows(folder / RATINGS, ratings)
     title = f"# {metrics.experiment} at scale {metrics.scale}\n\nJudged by: {metrics.judge}.\n\n"
     write_whole(folder / "report.md", f"{title}{render(metrics.figures)}\n\n{curves(plan, store)}".rstrip() + "\n")

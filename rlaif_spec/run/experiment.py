@@ -14,9 +14,9 @@ from rlaif_spec.run.provenance import commit, machine, versions
 from rlaif_spec.run.screen import Screen
 from rlaif_spec.run.walk import Walk, describe, walk
 from rlaif_spec.spec import check, default_scale, load_experiment, load_scale
-from rlaif_spec.spec.experiment import Experiment
+from rlaif_spec.spec.experiment import AlignmentExperiment, Experiment
 from rlaif_spec.spec.scale import Scale
-from rlaif_spec.store import Store, write_json, write_whole
+from rlaif_spec.store import Store, sha256_of, write_json, write_whole
 
 PROVENANCE = "provenance.json"
 
@@ -68,9 +68,16 @@ def prepare(request: Request) -> Prepared:
         experiment=experiment,
         scale=scale,
         scale_note=note,
-        plan=compile_plan(experiment, scale),
+        plan=compile_plan(experiment, scale, _contents(experiment, scale)),
         store=Store(request.runs),
     )
+
+
+def _contents(experiment: Experiment, scale: Scale) -> dict[str, str]:
+    """A hash of each local data file that the experiment reads."""
+    tasks = experiment.tasks if isinstance(experiment, AlignmentExperiment) else (experiment.task,)
+    paths = {path for task in tasks for path in scale.tasks[task].files().values()}
+    return {path: sha256_of(Path(path)) for path in paths}
 
 
 def plan_rows(prepared: Prepared) -> list[dict[str, str]]:
@@ -126,7 +133,10 @@ def spec_text(experiment: Experiment) -> str:
 
 
 def _plain(scale: Scale) -> dict[str, object]:
-    return scale.model_dump(mode="json", exclude_none=True)
+    from rlaif_spec.report import portable
+
+    plain: dict[str, object] = portable(scale.model_dump(mode="json", exclude_none=True))
+    return plain
 
 
 def _walk(prepared: Prepared, screen: Screen) -> Walk:

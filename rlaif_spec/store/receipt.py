@@ -45,7 +45,11 @@ def damage(folder: Path, receipt: Receipt) -> str | None:
     return None
 
 
-def _hash(path: Path) -> FileHash:
+def sha256_of(path: Path) -> str:
+    """Hash of a file's content, in hexadecimal digits."""
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return FileHash(bytes=path.stat().st_size, sha256=digest)
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _hash(path: Path) -> FileHash:
+    return FileHash(bytes=path.stat().st_size, sha256=sha256_of(path))

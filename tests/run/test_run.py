@@ -126,3 +126,32 @@ def test_two_processes_do_not_do_the_same_step(bench: Path, capsys: pytest.Captu
         fcntl.flock(held, fcntl.LOCK_EX)
         assert run("summarize_sft.yaml") == 1
     assert "another process is doing this step" in capsys.readouterr().err
+
+
+def test_peoples_pairs_from_a_file_end_in_a_table_that_says_nothing_of_the_machine(
+    bench: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = {"prompt": "my bike is stuck .", "response_a": "you can oil it .", "response_b": "you can dry it ."}
+    rows = [
+        {**row, "id": str(at), "prompt": f"{row['prompt']} {'hi ' * at}", "human": "ab"[at % 2]} for at in range(40)
+    ]
+    (bench / "pairs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows))
+    (bench / "files.yaml").write_text(
+        "extends: toy\nname: files\njudge: {kind: labeler, size: XS}\nselector: {kind: labeler, size: XS}\ntasks:\n"
+        + "".join(
+            f"  {task}: {{kind: files, held_out: 0.5, comparisons: {{format: pairs, path: pairs.jsonl}}}}\n"
+            for task in ("summarize", "helpful", "harmless")
+        )
+    )
+    (bench / "ask.yaml").write_text("kind: alignment\ntasks: [helpful]\nsizes: [XS]\nprompts: [base-0-shot]\n")
+    assert main(["run", "ask.yaml", "--scale", "files.yaml"]) == 0
+    table = capsys.readouterr().out
+    assert "labeler XS" in table
+    assert "longer wins" in table
+    for path in (bench / "results").rglob("*.*"):
+        assert str(bench) not in path.read_text()
+        assert "my bike" not in path.read_text()
+    with (bench / "pairs.jsonl").open("a") as file:
+        file.write(json.dumps({**rows[0], "id": "40", "prompt": "hi hi my bike is stuck ."}) + "\n")
+    assert main(["plan", "ask.yaml", "--scale", "files.yaml"]) == 0
+    assert "2 of 2 steps to do" in capsys.readouterr().out, "a changed file is other work"

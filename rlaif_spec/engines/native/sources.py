@@ -4,7 +4,6 @@ A GGUF file is parsed once, slowly, and kept as safetensors under the user's cac
 `$XDG_CACHE_HOME/rlaif-spec`, else `~/.cache/rlaif-spec`), named by the hash of its content.
 """
 
-import hashlib
 import importlib.util
 import os
 import shutil
@@ -16,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rlaif_spec.errors import EngineError, UserError
 from rlaif_spec.spec.scale import ModelSource
+from rlaif_spec.store import sha256_of
 
 
 def local_folder(source: ModelSource) -> Path:
@@ -66,7 +66,7 @@ def _downloaded(source: ModelSource) -> Path:
 
 def _converted(file: Path) -> Path:
     """The GGUF file as a folder of safetensors: through transformers, then without the mark of its quantisation."""
-    folder = _cache() / f"gguf-{_hash(file)}"
+    folder = _cache() / f"gguf-{sha256_of(file)[:16]}"
     if folder.is_dir():
         return folder
     part = folder.with_name(f".{folder.name}.{os.getpid()}")
@@ -98,11 +98,6 @@ def _cache() -> Path:
     if named:
         return Path(named)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rlaif-spec"
-
-
-def _hash(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
 
 
 def _nearby(folder: Path) -> str:
