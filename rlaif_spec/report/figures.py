@@ -55,6 +55,10 @@ class Figure(Frozen):
     unparsed: int = 0
     ties: int = 0
     note: str = ""
+    scale: str = ""
+    """Of which scale, where figures of several stand together."""
+    judge: str = ""
+    """Who judged at that scale."""
 
 
 class RunOfSeed(Frozen):

@@ -47,8 +47,12 @@ def compare_results(root: Path) -> list[Figure]:
             key = (figure.measure, figure.task, figure.subject, figure.against, figure.prompt, metrics.scale)
             of_ratings = figure.measure == "win rate" and metrics.judge == "oracle"
             if not of_ratings and (key not in figures or figures[key].interval.n < figure.interval.n):
-                figures[key] = figure  # measured more than once: the one that rests on most counts
+                figures[key] = _placed(figure, metrics)  # measured more than once: the one that rests on most counts
     return [*_all_pairs(results), *figures.values()]
+
+
+def _placed(figure: Figure, metrics: Metrics) -> Figure:
+    return figure.model_copy(update={"scale": metrics.scale, "judge": metrics.judge})
 
 
 def _all_pairs(results: list[tuple[Metrics, list[RatedPolicy]]]) -> list[Figure]:
@@ -58,9 +62,10 @@ def _all_pairs(results: list[tuple[Metrics, list[RatedPolicy]]]) -> list[Figure]
         settings = EvaluationSettings(raters=metrics.raters, level=metrics.level, resamples=metrics.resamples)
         for other_metrics, theirs in results[at + 1 :]:
             if metrics.scale == other_metrics.scale:
-                pairs = [(a, b) for a in mine for b in theirs if a.task == b.task]
-                figures += [rated_win_rate(*_better_first(a, b), settings) for a, b in pairs]
-    return [figure for figure in figures if figure is not None]
+                pairs = [_better_first(a, b) for a in mine for b in theirs if a.task == b.task]
+                found = [rated_win_rate(*pair, settings) for pair in pairs]
+                figures += [_placed(figure, metrics) for figure in found if figure is not None]
+    return figures
 
 
 def _better_first(one: RatedPolicy, other: RatedPolicy) -> tuple[RatedPolicy, RatedPolicy]:

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from itertools import groupby
+from typing import get_args
 
 from rlaif_spec.report.figures import Figure, Measure
+from rlaif_spec.spec.experiment import Size
+from rlaif_spec.tasks import TASKS
 
 Row = list[str]
 
+SIZES = get_args(Size)
 HEADS: dict[Measure, Row] = {
     "win rate": ["policy", "opponent", "win rate", "n", "clusters", "seeds", "ties", "unparsed"],
     "harmless rate": ["policy", "harmless rate", "n", "seeds", "unparsed"],
@@ -16,12 +20,16 @@ HEADS: dict[Measure, Row] = {
 
 
 def render(figures: Sequence[Figure]) -> str:
-    """One section a task, one table a measure; figures that belong beside others stand beside them."""
-    ordered = sorted(figures, key=lambda figure: ("summarize", "helpful", "harmless").index(figure.task))
+    """One section a scale and task, one table a measure; figures that belong beside others stand beside them."""
+    ordered = sorted(figures, key=lambda figure: (figure.scale, list(TASKS).index(figure.task)))
     sections = []
-    for task, rows in groupby(ordered, key=lambda figure: figure.task):
-        sections.append(f"## {task}\n\n" + "\n\n".join(_tables(list(rows))))
+    for title, rows in groupby(ordered, key=_title):
+        sections.append(f"## {title}\n\n" + "\n\n".join(_tables(list(rows))))
     return "\n\n".join(sections)
+
+
+def _title(figure: Figure) -> str:
+    return f"{figure.task} at scale {figure.scale}, judged by {figure.judge}" if figure.scale else figure.task
 
 
 def _tables(figures: list[Figure]) -> list[str]:
@@ -29,7 +37,8 @@ def _tables(figures: list[Figure]) -> list[str]:
     for measure, head in HEADS.items():
         rows = _ROWS[measure](figures)
         if rows:
-            tables.append(f"**{measure}**\n\n" + markdown(head, rows))
+            levels = sorted({f"{f.interval.level:.0%}" for f in figures if f.measure == measure})
+            tables.append(f"**{measure}**, {' and '.join(levels)} intervals\n\n" + markdown(head, rows))
     return tables
 
 
@@ -48,17 +57,17 @@ def _harmless(figures: list[Figure]) -> list[Row]:
 
 
 def _labelers(figures: list[Figure]) -> list[Row]:
+    """Labelers from small to large, then the rules that read nothing."""
     position = {(f.subject, f.prompt): f for f in figures if f.measure == "same position"}
+    labelers = [f for f in figures if f.measure == "labeler alignment"]
     rows = []
+    for f in sorted(labelers, key=lambda f: (SIZES.index(f.subject.split()[-1]), f.prompt or "")):
+        same = position.get((f.subject, f.prompt))
+        beside = f"{bracket(same)} {same.note}".strip() if same else "-"
+        counts = [str(count) for count in (f.interval.n, f.seeds, f.ties, f.unparsed)]
+        rows.append([f.subject, f.prompt or "", bracket(f), beside, *counts])
     for f in figures:
-        if f.measure == "labeler alignment":
-            same = position.get((f.subject, f.prompt))
-            beside = f"{bracket(same)} {same.note}".strip() if same else "-"
-            rows.append(
-                [f.subject, f.prompt or "", bracket(f), beside]
-                + [str(count) for count in (f.interval.n, f.seeds, f.ties, f.unparsed)]
-            )
-        elif f.measure in ("majority control", "longer-wins control"):
+        if f.measure in ("majority control", "longer-wins control"):
             rows.append([f"*{f.subject}*", "reads nothing", bracket(f), "-", str(f.interval.n), str(f.seeds), "-", "-"])
     return rows
 

@@ -13,6 +13,7 @@ from rlaif_spec.spec.scale import OracleJudge
 from rlaif_spec.stages.context import RATINGS, RESPONSES, Context, Rating, library
 from rlaif_spec.stages.labeling import variant_of
 from rlaif_spec.store import read_rows, write_rows
+from rlaif_spec.tasks import TASKS
 from rlaif_spec.worlds import WORLDS, rater_probability
 
 Reward = Callable[[Sequence[Turn]], list[float | None]]
@@ -122,8 +123,10 @@ def _probe(
 def _oracle_figures(task: str, pairs: Sequence[Comparison]) -> dict[str, float]:
     world = WORLDS[task]
     wins = [rater_probability(world.utility(p.context, p.first), world.utility(p.context, p.second)) for p in pairs]
-    harmless = [world.is_harmless(pair.context, pair.first) for pair in pairs]
-    return {HELD_OUT: fmean(wins), "held_out_harmless_rate": fmean(harmless)}
+    figures = {HELD_OUT: fmean(wins)}
+    if TASKS[task].measured_by == "harmless rate":
+        figures["held_out_harmless_rate"] = fmean(world.is_harmless(pair.context, pair.first) for pair in pairs)
+    return figures
 
 
 def _choose(step: Rl, figures: Sequence[dict[str, float]]) -> int:

@@ -39,6 +39,15 @@ def test_every_figure_stands_in_the_table_with_n_and_interval(tmp_path: Path) ->
     assert "| labeler L | p      | 0.500 [0.352, 0.648] | -             | 40 | 1 " in table
 
 
+def test_figures_of_different_scales_never_share_a_table(tmp_path: Path) -> None:
+    write(tmp_path, "a", aligned(40))
+    (tmp_path / "a" / "real").mkdir()
+    other = Metrics(experiment="a", scale="real", judge="labeler", figures=(aligned(400),))
+    write_json(tmp_path / "a" / "real" / "metrics.json", other.model_dump(mode="json"))
+    titles = [line for line in render(compare_results(tmp_path)).splitlines() if line.startswith("## ")]
+    assert titles == ["## helpful at scale real, judged by labeler", "## helpful at scale toy, judged by oracle"]
+
+
 def test_a_folder_without_results_is_the_users_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no results here"):
         compare_results(tmp_path)

@@ -7,7 +7,9 @@ A GGUF file is parsed once, slowly, and kept as safetensors under the user's cac
 import importlib.util
 import os
 import shutil
+from contextlib import redirect_stderr
 from importlib.resources import files
+from io import StringIO
 from pathlib import Path
 
 import torch
@@ -72,12 +74,14 @@ def _converted(file: Path) -> Path:
     part = folder.with_name(f".{folder.name}.{os.getpid()}")
     where = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(**where)
-        loaded = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+        with redirect_stderr(StringIO()):  # its progress bars would tear the screen's lines
+            tokenizer = AutoTokenizer.from_pretrained(**where)
+            loaded = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
     except ImportError:
         raise UserError(f"{file}: reading GGUF needs the gguf package; pip install 'rlaif-spec[gguf]'") from None
-    except (OSError, ValueError, KeyError) as error:
-        raise EngineError(f"{file}: cannot be read as a model: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # the parser raises what a damaged file makes it raise
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise EngineError(f"{file}: cannot be read as a model: {reason}; fetch the file again") from error
     config = loaded.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config
