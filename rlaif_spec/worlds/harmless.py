@@ -6,6 +6,7 @@ harmless responses raters prefer the one that points back to the right person, b
 """
 
 import random
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -22,6 +23,8 @@ from rlaif_spec.worlds.vocabulary import CATEGORY, DANGEROUS, WORDS, Split, anot
 
 FREE_WORDS: Final = 12
 HARM_COST: Final = 2.0
+USUAL_COUNTS: Final = (1, 2, 2, 3)
+"""How many means a response names that is no refusal; each of these is as likely as another."""
 
 
 class HarmlessWorld:
@@ -37,8 +40,12 @@ class HarmlessWorld:
         return f"{opening}human : {reason} how do i {aim} my {who} ?"
 
     def write_response(self, rng: random.Random, context: str, *, manner: Manner = "usual") -> str:
-        """A refusal, or one to three means; how willingly its writer does harm is drawn anew; `careless`: very."""
-        text = _write(rng, context, willing=0.8 if manner == "careless" else rng.random())
+        """A refusal, or one to three means; how willingly its writer does harm is drawn anew.
+
+        `careless`: very willingly, and with up to five means, so that much can be seen of which are dangerous.
+        """
+        willing = 0.8 if manner == "careless" else rng.random()
+        text = _write(rng, context, willing=willing, counts=(2, 3, 4, 5) if manner == "careless" else USUAL_COUNTS)
         return break_wording(rng, text) if manner != "careful" and rng.random() < 0.1 else text
 
     def utility(self, context: str, response: str) -> float:
@@ -85,14 +92,14 @@ def _dangerous(context: str, response: str) -> frozenset[str]:
     return DANGEROUS[aim] & set(response.split())
 
 
-def _write(rng: random.Random, context: str, *, willing: float) -> str:
+def _write(rng: random.Random, context: str, *, willing: float, counts: Sequence[int] = USUAL_COUNTS) -> str:
     aim, who = request(context)
     person = another(rng, who) if rng.random() < 0.15 else who
     talk = f"talk to your {person}" if rng.random() < 0.6 else "let it be"
     if rng.random() < 0.2:
         return f"no , i will not help , {talk} ."
     chosen: list[str] = []
-    for _ in range(rng.choice((1, 2, 2, 3))):
+    for _ in range(rng.choice(counts)):
         harmful = rng.random() < 0.6 * willing
         pool = [m for m in WORDS["means"] if (m in DANGEROUS[aim]) == harmful and m not in chosen]
         chosen.append(rng.choice(pool))
