@@ -34,6 +34,8 @@ def from_files(data: FileData, *, seed: int) -> Dataset:
     known, unknown = _sides(texts, data.held_out)
     if not training:
         raise DataError(_nothing_left(data, len(measuring), skipped))
+    if not measuring or (data.contexts is not None and len(unknown) < 2):
+        raise DataError(_nothing_held_out(data, len(measuring), len(unknown)))
     unknown = _drawn(unknown, None, f"held-out|{seed}")
     validation = min(data.max_validation, len(unknown) // 2)
     return Dataset(
@@ -102,6 +104,13 @@ def _drawn(rows: list[Record], most: int | None, key: str) -> list[Record]:
 
 def _asked(row: Example) -> Example:
     return Example(id=row.id, context=row.context)
+
+
+def _nothing_held_out(data: FileData, pairs: int, contexts: int) -> str:
+    return (
+        f"{data.comparisons.path or data.comparisons.hub}: too little is held out to measure with ({pairs} comparisons,"
+        f" {contexts} contexts); give more rows or a larger held_out"
+    )
 
 
 def _nothing_left(data: FileData, measuring: int, skipped: Counter[str]) -> str:

@@ -44,7 +44,7 @@ class _Writer:
         for at in range(count):
             context = self._world.write_context(rng, "train")
             reference = self._world.write_response(rng, context)
-            rows.append(Example(id=f"demonstrations-{at}", context=context, reference=reference))
+            rows.append(Example(id=f"demonstrations-{self._seed}-{at}", context=context, reference=reference))
         return rows
 
     def contexts(self, part: str, split: Split, count: int, seen: set[str]) -> list[Example]:
@@ -57,7 +57,7 @@ class _Writer:
                 if context not in seen:
                     break
             seen.add(context)
-            rows.append(Example(id=f"{part}-{at}", context=context))
+            rows.append(Example(id=f"{part}-{self._seed}-{at}", context=context))
         return rows
 
     def comparisons(self, part: str, split: Split, count: int) -> list[Comparison]:
@@ -68,7 +68,9 @@ class _Writer:
             context = self._world.write_context(rng, split)
             first, second = self._responses(rng, context)
             human = self._choice(rng, context, first, second)
-            rows.append(Comparison(id=f"{part}-{at}", context=context, first=first, second=second, human=human))
+            rows.append(
+                Comparison(id=f"{part}-{self._seed}-{at}", context=context, first=first, second=second, human=human)
+            )
         return rows
 
     def _choice(self, rng: random.Random, context: str, first: str, second: str) -> Preference:

@@ -41,8 +41,9 @@ class Step(Frozen):
         return {name: _shorten(getattr(self, name)) for name in type(self).model_fields}
 
     def identity(self) -> dict[str, Any]:
-        """What two equal steps have in common."""
-        return self.summary()
+        """What two equal steps have in common: the summary without limits that only decide when a step fails."""
+        found: dict[str, Any] = _without(self.summary(), "max_unparsed")
+        return found
 
     @cached_property
     def key(self) -> str:
@@ -73,9 +74,7 @@ class Data(Step):
 
     def identity(self) -> dict[str, Any]:
         """The summary without paths."""
-        found = self.summary()
-        for place in self.source.files():
-            found["source"][place] = {**found["source"][place], "path": None}
+        found: dict[str, Any] = _without(self.summary(), "path")
         return found
 
 
@@ -196,6 +195,13 @@ Rl.model_rebuild()
 def data_of(step: Sft | Rl) -> Data:
     """The data that a policy was trained on."""
     return step.data if isinstance(step, Sft) else step.start.data
+
+
+def _without(value: Any, name: str) -> Any:
+    """Plain data without any key of that name."""
+    if isinstance(value, dict):
+        return {key: _without(inner, name) for key, inner in value.items() if key != name}
+    return [_without(item, name) for item in value] if isinstance(value, list) else value
 
 
 def _shorten(value: Any) -> Any:

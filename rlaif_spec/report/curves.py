@@ -7,8 +7,9 @@ from typing import Any
 from rlaif_spec.errors import ArtifactError
 from rlaif_spec.plan import Plan
 from rlaif_spec.plan.steps import Rl
+from rlaif_spec.records import Example
 from rlaif_spec.report.tables import markdown
-from rlaif_spec.store import Store
+from rlaif_spec.store import Store, read_rows
 
 CANDIDATES = "candidates.json"
 
@@ -22,16 +23,29 @@ def curves(plan: Plan, store: Store) -> str:
 def _table(seed: int, step: Rl, store: Store) -> str:
     content = _read(store.open(step) / CANDIDATES)
     candidates: list[dict[str, float]] = content["candidates"]
-    columns = list(dict.fromkeys(name for row in candidates for name in row))
+    columns = [name for name in candidates[0] if not name.endswith(("_low", "_high"))]
     rows = [
-        [*(f"{row[name]:g}" if name == "step" else f"{row[name]:.3f}" for name in columns), mark]
+        [*(_cell(row, name) for name in columns), "chosen" if at == content["chosen"] else ""]
         for at, row in enumerate(candidates)
-        for mark in ["chosen" if at == content["chosen"] else ""]
     ]
-    rule = "the last" if step.selector.kind == "last" else "the one the selector prefers most often to SFT"
-    return f"**candidates of RL, seed {seed}** (validation prompts; chosen: {rule})\n\n" + markdown(
-        [*columns, ""], rows
-    )
+    rule = "the last" if step.selector.kind == "last" else "the one the selector prefers most to SFT"
+    n = len(read_rows(store.open(step.start.data) / "validation.jsonl", Example))
+    head = f"**candidates of RL, seed {seed}**, means over n={n} validation prompts with 95% intervals; chosen: {rule}"
+    return f"{head}; {_unread(step, store)}\n\n{markdown([*columns, ''], rows)}"
+
+
+def _cell(row: dict[str, float], name: str) -> str:
+    if name == "step":
+        return f"{row[name]:g}"
+    interval = f" [{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]" if f"{name}_low" in row else ""
+    return f"{row[name]:.3f}{interval}"
+
+
+def _unread(step: Rl, store: Store) -> str:
+    """How many rewards could not be read."""
+    rows = [json.loads(line) for line in (store.open(step) / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    unread, read = (sum(int(row[name]) for row in rows) for name in ("unread", "read"))
+    return f"{unread} of {unread + read} rewards unread"
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from harness import Estimate
 from rlaif_spec.frozen import Frozen
 from rlaif_spec.tasks import TaskName
@@ -67,6 +69,8 @@ class RunOfSeed(Frozen):
     seed: int
     data: str
     policy: str
+    opponents: dict[str, str] = Field(default_factory=dict)
+    """By name, the policies that it was compared to."""
 
 
 class Metrics(Frozen):

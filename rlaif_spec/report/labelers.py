@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from harness import alignment, longer_wins, majority, positional_agreement
+import numpy as np
+
+from harness import alignment, cluster_bootstrap, longer_wins, majority, positional_agreement
 from rlaif_spec.records import Comparison, SoftLabel
 from rlaif_spec.report.figures import Figure, Interval
+from rlaif_spec.spec.settings import EvaluationSettings
 
 Labelled = Mapping[int, Sequence[tuple[Comparison, SoftLabel]]]
 """By seed, each held-out comparison with its label."""
@@ -12,7 +15,8 @@ Labelled = Mapping[int, Sequence[tuple[Comparison, SoftLabel]]]
 
 def labeler_figures(subject: str, task: str, prompt: str, labelled: Labelled, level: float) -> list[Figure]:
     """Alignment, share of pairs where the position decided, and two rules that read nothing (paper, Tables 2 to 4)."""
-    pairs = [pair for rows in labelled.values() for pair in rows if pair[0].human is not None]
+    once = {pair[0].id: pair for rows in labelled.values() for pair in rows if pair[0].human is not None}
+    pairs = list(once.values())  # seeds may share comparisons; a labeler says the same of each, so it counts once
     if not pairs:
         return []
     human = [row.human or "tie" for row, _ in pairs]
@@ -37,7 +41,7 @@ def labeler_figures(subject: str, task: str, prompt: str, labelled: Labelled, le
 
 def control_figures(task: str, comparisons: Mapping[int, Sequence[Comparison]], level: float) -> list[Figure]:
     """What two rules reach that read nothing: the commonest answer, and the longer response."""
-    rows = [row for part in comparisons.values() for row in part if row.human is not None]
+    rows = list({row.id: row for part in comparisons.values() for row in part if row.human is not None}.values())
     human = [row.human or "tie" for row in rows]
     lengths = [[len(text) for text in side] for side in ([r.first for r in rows], [r.second for r in rows])]
     return [
@@ -59,18 +63,37 @@ def control_figures(task: str, comparisons: Mapping[int, Sequence[Comparison]], 
 
 
 def reward_model_figure(
-    subject: str, task: str, margins: Sequence[tuple[float, Comparison]], seeds: int, level: float
+    subject: str,
+    task: str,
+    margins: Sequence[tuple[float, Comparison]],
+    *,
+    prompt: str | None,
+    seeds: int,
+    unread: int,
+    settings: EvaluationSettings,
 ) -> Figure:
-    """Pairwise accuracy on held-out human preferences (paper, Tables 5 to 7); a margin is first minus second."""
-    prefers = [1.0 if margin > 0 else 0.0 if margin < 0 else 0.5 for margin, _ in margins]
-    result = alignment(prefers, [row.human or "tie" for _, row in margins], level=level)
+    """Pairwise accuracy on held-out human preferences (paper, Tables 5 to 7); a margin is first minus second.
+
+    Clusters are comparisons, which seeds may share. `unread` counts the training labels that could not be read.
+    """
+    chosen = [(margin, row) for margin, row in margins if row.human in ("first", "second")]
+    right = [0.5 if margin == 0 else float((margin > 0) == (row.human == "first")) for margin, row in chosen]
+    estimate = cluster_bootstrap(
+        right,
+        [row.id for _, row in chosen],
+        rng=np.random.default_rng(0),
+        level=settings.level,
+        resamples=settings.resamples,
+    )
     return Figure(
         measure="reward model accuracy",
         task=task,
         subject=subject,
-        interval=Interval.of(result.estimate),
+        prompt=prompt,
+        interval=Interval.of(estimate),
         seeds=seeds,
-        ties=result.human_ties,
+        unparsed=unread,
+        ties=len(margins) - len(chosen),
     )
 
 

@@ -1,7 +1,9 @@
 """From the artifacts of a finished plan to figures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from harness import HarnessError
+from rlaif_spec.errors import RunError
 from rlaif_spec.frozen import Frozen
 from rlaif_spec.plan import Plan, PolicyRun
 from rlaif_spec.plan.steps import Labels, Ratings, RewardModel
@@ -26,6 +28,15 @@ def measure(
     name: str, experiment: Experiment, scale: Scale, plan: Plan, store: Store
 ) -> tuple[Metrics, list[SeedRating]]:
     """All figures of an experiment, and the ratings by which other policies can be compared to it later."""
+    try:
+        return _measure(name, experiment, scale, plan, store)
+    except HarnessError as error:
+        raise RunError(f"{name}: a figure is not defined: {error}") from error
+
+
+def _measure(
+    name: str, experiment: Experiment, scale: Scale, plan: Plan, store: Store
+) -> tuple[Metrics, list[SeedRating]]:
     figures: list[Figure]
     runs: tuple[RunOfSeed, ...] = ()
     ratings: list[SeedRating] = []
@@ -67,7 +78,15 @@ def _policies(
             figures.append(judged_win_rate(name, opponent, experiment.task, verdicts, scale.evaluation))
     figures.append(rated_harmless_rate(policy, scale.evaluation))
     figures += _labeler_of(experiment, by_seed, store, scale)
-    runs = tuple(RunOfSeed(seed=seed, data=run.data.id, policy=run.policy.id) for seed, run in by_seed.items())
+    runs = tuple(
+        RunOfSeed(
+            seed=seed,
+            data=run.data.id,
+            policy=run.policy.id,
+            opponents={name: other.responses.policy.id for name, other in run.opponents.items()},
+        )
+        for seed, run in by_seed.items()
+    )
     rows = [SeedRating(seed=seed, rating=row) for seed, part in policy.ratings.items() for row in part]
     return [figure for figure in figures if figure is not None], runs, rows
 
@@ -92,10 +111,30 @@ def _labeler_of(
         figures += labeler_figures(subject, experiment.task, experiment.labeler.prompt, labelled, level)
     margins = [pair for run in runs.values() if run.reward_model for pair in _margins(run.reward_model, store)]
     if margins:
-        mode = experiment.reward_mode
-        subject = f"{mode} reward model" if experiment.labeler is None else f"{mode} reward model, {subject}"
-        figures.append(reward_model_figure(subject, experiment.task, margins, len(runs), level))
+        figures.append(_reward_model(experiment, runs, margins, store, scale))
     return figures
+
+
+def _reward_model(
+    experiment: PolicyExperiment,
+    runs: Mapping[int, PolicyRun],
+    margins: Sequence[tuple[float, Comparison]],
+    store: Store,
+    scale: Scale,
+) -> Figure:
+    labeler = experiment.labeler
+    labels = [run.reward_model.labels for run in runs.values() if run.reward_model is not None]
+    made = [store.open(step) / LABELS for step in labels if isinstance(step, Labels)]
+    asked = [row for path in made for row in read_rows(path, SoftLabel)]
+    return reward_model_figure(
+        f"{experiment.policy.size}, labels by {'people' if labeler is None else labeler.size}",
+        experiment.task,
+        margins,
+        prompt=None if labeler is None else labeler.prompt,
+        seeds=len(runs),
+        unread=sum(row.prefers_first is None for row in asked),
+        settings=scale.evaluation,
+    )
 
 
 def _alignment(plan: Plan, store: Store, scale: Scale) -> list[Figure]:

@@ -1,9 +1,10 @@
 """Win rates and harmless rates of policies, from the ratings or verdicts of their responses.
 
-Rows of a win rate are (seed, prompt, rater); its clusters are (seed, prompt), because raters of one prompt agree.
+Rows of a win rate are (seed, prompt, rater); its clusters are prompts, because raters of one prompt agree. Seeds of
+a toy world never share a prompt, seeds on people's texts may.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -26,6 +27,11 @@ class RatedPolicy:
         self.task = task
         self.artifacts = artifacts
         self.ratings = ratings
+
+    def only(self, seeds: Collection[int]) -> "RatedPolicy":
+        """The same policy on some of its seeds."""
+        ratings = {seed: rows for seed, rows in self.ratings.items() if seed in seeds}
+        return RatedPolicy(self.name, self.task, self.artifacts, ratings)
 
     @property
     def has_utilities(self) -> bool:
@@ -58,7 +64,7 @@ def judged_win_rate(
     settings: EvaluationSettings,
 ) -> Figure | None:
     """Win rate from verdicts by seed; None where there are none."""
-    rows = [(f"{seed}/{row.id}", row.outcome) for seed, verdicts in judgements.items() for row in verdicts]
+    rows = [(row.id, row.outcome) for verdicts in judgements.values() for row in verdicts]
     if not rows:
         return None
     result = win_rate(

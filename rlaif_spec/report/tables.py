@@ -15,7 +15,7 @@ HEADS: dict[Measure, Row] = {
     "win rate": ["policy", "opponent", "win rate", "n", "clusters", "seeds", "ties", "unparsed"],
     "harmless rate": ["policy", "harmless rate", "n", "seeds", "unparsed"],
     "labeler alignment": ["labeler", "prompt", "alignment", "same position", "n", "seeds", "human ties", "unparsed"],
-    "reward model accuracy": ["reward model", "accuracy", "n", "seeds", "human ties"],
+    "reward model accuracy": ["reward model", "prompt", "accuracy", "n", "seeds", "human ties", "labels unread"],
 }
 
 
@@ -63,7 +63,7 @@ def _labelers(figures: list[Figure]) -> list[Row]:
     rows = []
     for f in sorted(labelers, key=lambda f: (SIZES.index(f.subject.split()[-1]), f.prompt or "")):
         same = position.get((f.subject, f.prompt))
-        beside = f"{bracket(same)} {same.note}".strip() if same else "-"
+        beside = f"{bracket(same)} (n={same.interval.n}) {same.note}".strip() if same else "-"
         counts = [str(count) for count in (f.interval.n, f.seeds, f.ties, f.unparsed)]
         rows.append([f.subject, f.prompt or "", bracket(f), beside, *counts])
     for f in figures:
@@ -74,7 +74,10 @@ def _labelers(figures: list[Figure]) -> list[Row]:
 
 def _reward_models(figures: list[Figure]) -> list[Row]:
     chosen = [f for f in figures if f.measure == "reward model accuracy"]
-    return [[f.subject, bracket(f), str(f.interval.n), str(f.seeds), str(f.ties)] for f in chosen]
+    return [
+        [f.subject, f.prompt or "-", bracket(f), *(str(count) for count in (f.interval.n, f.seeds, f.ties, f.unparsed))]
+        for f in chosen
+    ]
 
 
 _ROWS: dict[Measure, Callable[[list[Figure]], list[Row]]] = {

@@ -19,6 +19,7 @@ from rlaif_spec.spec.scale import Scale
 from rlaif_spec.store import Store, sha256_of, write_json, write_whole
 
 PROVENANCE = "provenance.json"
+RESULT_FILES = ("metrics.json", "plan.json", "ratings.jsonl", "report.md")
 
 
 @dataclass(frozen=True)
@@ -117,14 +118,17 @@ def run_experiment(request: Request, screen: Screen | None = None) -> Outcome:
 
 
 def _unchanged(folder: Path, prepared: Prepared) -> bool:
-    """Whether the result folder is of this very spec and scale."""
+    """Whether the result folder is whole, and of this very spec, scale and plan."""
     try:
         written = json.loads((folder / PROVENANCE).read_bytes())
+        steps = {*written["steps_done"], *written["steps_reused"]}
         spec = (folder / "spec.yaml").read_text(encoding="utf-8")
-        (folder / "report.md").stat()
-    except (OSError, ValueError):
+        whole = all((folder / name).is_file() for name in RESULT_FILES)
+    except (OSError, ValueError, KeyError, TypeError):
         return False
-    return bool(written.get("scale") == _plain(prepared.scale) and spec == spec_text(prepared.experiment))
+    same_plan = steps == {step.id for step in prepared.plan.steps}
+    same_scale = written["scale"] == _plain(prepared.scale)
+    return whole and same_plan and same_scale and spec == spec_text(prepared.experiment)
 
 
 def spec_text(experiment: Experiment) -> str:

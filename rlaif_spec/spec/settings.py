@@ -92,4 +92,4 @@ class EvaluationSettings(Frozen):
     raters: Count = 3
     """Independent raters of each comparison (paper appendix I)."""
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    resamples: Count = 10_000
+    resamples: Annotated[int, Field(ge=100)] = 10_000

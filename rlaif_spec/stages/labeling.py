@@ -41,6 +41,7 @@ def write_verdicts(step: Verdicts, folder: Path, context: Context) -> None:
     texts = PromptLibrary(step.labeler.prompts, task)
     model = context.language_model(step.labeler)
     labels = _label_in_chunks(model, texts, variant_of(step.judge.prompt), pairs, step.settings, folder, context)
+    check_read(step.id, [label.prefers_first for label in labels], step.settings)
     write_rows(folder / VERDICTS, labeler_verdicts(labels))
 
 
@@ -71,7 +72,9 @@ def _label_in_chunks(
     context: Context,
 ) -> list[SoftLabel]:
     path = folder / LABELS
-    labels = read_whole_rows(path, SoftLabel)
+    found = read_whole_rows(path, SoftLabel)
+    labels = found[: len(found) // CHUNK * CHUNK] if len(found) < len(comparisons) else found
+    write_rows(path, labels)  # a part of a chunk is labelled again, in the same company
     while len(labels) < len(comparisons):
         chunk = comparisons[len(labels) : len(labels) + CHUNK]
         fresh = label_pairs(model, texts, variant, chunk, settings)

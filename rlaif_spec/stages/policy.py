@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 
+from harness import proportion
 from rlaif_spec.engines.protocol import RlTask, Turn
 from rlaif_spec.labelers import expected_scores, label_pairs
 from rlaif_spec.plan.steps import LabelerChoice, LabelerScore, LastCandidate, Ratings, Responses, Rl, data_of
@@ -11,7 +12,7 @@ from rlaif_spec.prompts import PromptLibrary
 from rlaif_spec.records import Comparison, Example, Response
 from rlaif_spec.spec.scale import OracleJudge
 from rlaif_spec.stages.context import RATINGS, RESPONSES, Context, Rating, library
-from rlaif_spec.stages.labeling import variant_of
+from rlaif_spec.stages.labeling import check_read, variant_of
 from rlaif_spec.store import read_rows, write_rows
 from rlaif_spec.tasks import TASKS
 from rlaif_spec.worlds import WORLDS, rater_probability
@@ -19,6 +20,8 @@ from rlaif_spec.worlds import WORLDS, rater_probability
 Reward = Callable[[Sequence[Turn]], list[float | None]]
 HELD_OUT = "held_out_win_rate"
 SELECTOR = "selector_win_rate"
+ENOUGH = 100
+"""Scores after which a labeler that cannot be read too often ends the training."""
 
 
 def train_policy(step: Rl, folder: Path, context: Context) -> None:
@@ -82,9 +85,15 @@ def _labeler_reward(reward: LabelerScore, task: str, contexts: dict[str, str], c
     model = context.language_model(reward.labeler)
     texts = PromptLibrary(reward.labeler.prompts, task)
 
+    asked: list[float | None] = []
+
     def score(turns: Sequence[Turn]) -> list[float | None]:
         prompts = [texts.score(contexts[turn.prompt], turn.response) for turn in turns]
-        return expected_scores(model, prompts, min_mass=reward.settings.min_mass)
+        scores = expected_scores(model, prompts, min_mass=reward.settings.min_mass)
+        asked.extend(scores)
+        if len(asked) >= ENOUGH:
+            check_read("reward", asked, reward.settings)
+        return scores
 
     return score
 
@@ -113,8 +122,8 @@ def _probe(
         if isinstance(selector, LabelerChoice) and model is not None:
             texts = PromptLibrary(selector.labeler.prompts, task)
             labels = label_pairs(model, texts, variant_of(selector.judge.prompt), pairs, selector.settings)
-            read = [label.prefers_first for label in labels if label.prefers_first is not None]
-            figures[SELECTOR] = fmean(read) if read else 0.5
+            check_read("selector", [label.prefers_first for label in labels], selector.settings)
+            figures |= with_interval(SELECTOR, [p for label in labels if (p := label.prefers_first) is not None])
         return figures
 
     return probe
@@ -123,10 +132,25 @@ def _probe(
 def _oracle_figures(task: str, pairs: Sequence[Comparison]) -> dict[str, float]:
     world = WORLDS[task]
     wins = [rater_probability(world.utility(p.context, p.first), world.utility(p.context, p.second)) for p in pairs]
-    figures = {HELD_OUT: fmean(wins)}
+    figures = with_interval(HELD_OUT, wins)
     if TASKS[task].measured_by == "harmless rate":
-        figures["held_out_harmless_rate"] = fmean(world.is_harmless(pair.context, pair.first) for pair in pairs)
+        harmless = [float(world.is_harmless(pair.context, pair.first)) for pair in pairs]
+        figures |= with_interval("held_out_harmless_rate", harmless)
     return figures
+
+
+def with_interval(name: str, values: Sequence[float]) -> dict[str, float]:
+    """The mean over validation prompts and its 95 % interval: Wilson's for shares, else 1.96 standard errors."""
+    mean = fmean(values)
+    if set(values) <= {0.0, 1.0}:
+        share = proportion(sum(values), len(values))
+        low, high = share.low, share.high
+    elif len(values) > 1:
+        reach = 1.96 * stdev(values) / len(values) ** 0.5
+        low, high = mean - reach, mean + reach
+    else:
+        return {name: mean}
+    return {name: mean, f"{name}_low": low, f"{name}_high": high}
 
 
 def _choose(step: Rl, figures: Sequence[dict[str, float]]) -> int:

@@ -7,6 +7,8 @@ from typing import Any
 from rlaif_spec.frozen import Frozen
 
 NAME = "step.json"
+SCRATCH = "scratch"
+"""Folder of what a step keeps only to be continued; no part of the artifact."""
 
 
 class FileHash(Frozen):
@@ -27,8 +29,9 @@ class Receipt(Frozen):
 
 
 def hash_files(folder: Path) -> dict[str, FileHash]:
-    """Size and sha256 of each file under `folder`, by its path relative to it; the receipt itself left out."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / NAME)
+    """Size and sha256 of each file under `folder`, by its path relative to it; receipt and scratch left out."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path != folder / NAME]
+    paths = sorted(path for path in files if folder / SCRATCH not in path.parents)
     return {str(path.relative_to(folder)): _hash(path) for path in paths}
 
 

@@ -2,11 +2,13 @@
 
 A step is performed in a hidden sibling folder, which keeps its name: a killed run finds its checkpoints there.
 When the step is done the receipt is written and the folder renamed, so that nothing unfinished looks finished.
+What a step keeps only to be continued lies in its folder `scratch`, which is dropped after that.
 """
 
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,9 +16,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from rlaif_spec.errors import ArtifactError, RunError
+from rlaif_spec.errors import ArtifactError
 from rlaif_spec.plan import Step
-from rlaif_spec.store.receipt import NAME, Receipt, damage, hash_files
+from rlaif_spec.store.receipt import NAME, SCRATCH, Receipt, damage, hash_files
 
 
 class Store:
@@ -58,38 +60,49 @@ class Store:
             self._checked.add(step.id)
         return folder
 
-    def perform(self, step: Step, work: Callable[[Path], None], versions: dict[str, str]) -> bool:
+    def perform(
+        self,
+        step: Step,
+        work: Callable[[Path], None],
+        versions: dict[str, str],
+        say: Callable[[str], None] = lambda line: None,
+    ) -> bool:
         """Do `work` in the step's hidden folder and finish it; False where another process had done so meanwhile."""
         self.root.mkdir(parents=True, exist_ok=True)
-        with self._lock(step):
+        with self._lock(step, say):
             if self.finished(step):
                 return False
+            if self.folder(step).exists():
+                raise ArtifactError(f"{self.folder(step)}: has no receipt; {_redo(self.folder(step))}")
             folder = self._work(step)
-            folder.mkdir(exist_ok=True)
-            began = time.monotonic()
-            work(folder)
-            receipt = Receipt(
-                id=step.id,
-                step=step.summary(),
-                versions=versions,
-                wall_seconds=round(time.monotonic() - began, 3),
-                files=hash_files(folder),
-            )
-            write_whole(folder / NAME, receipt.model_dump_json(indent=2))
+            (folder / SCRATCH).mkdir(parents=True, exist_ok=True)
+            if not _receipted(folder):
+                began = time.monotonic()
+                work(folder)
+                receipt = Receipt(
+                    id=step.id,
+                    step=step.summary(),
+                    versions=versions,
+                    wall_seconds=round(time.monotonic() - began, 3),
+                    files=hash_files(folder),
+                )
+                write_whole(folder / NAME, receipt.model_dump_json(indent=2))
             folder.rename(self.folder(step))
+            shutil.rmtree(self.folder(step) / SCRATCH)
             return True
 
     def _work(self, step: Step) -> Path:
         return self.root / f".{step.id}"
 
     @contextmanager
-    def _lock(self, step: Step) -> Iterator[None]:
+    def _lock(self, step: Step, say: Callable[[str], None]) -> Iterator[None]:
         path = self.root / f".{step.id}.lock"
         with path.open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise RunError(f"{path}: another process is doing this step; wait for it, or end it") from None
+                say(f"      waiting: another process is doing {step.id}")
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield
         path.unlink(missing_ok=True)
 
@@ -107,6 +120,15 @@ def write_whole(path: Path, text: str) -> None:
 def write_json(path: Path, value: object) -> None:
     """Write plain data as JSON; NaN is refused."""
     write_whole(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def _receipted(folder: Path) -> bool:
+    """Whether a killed process had finished the work and not yet renamed the folder."""
+    try:
+        receipt = Receipt.model_validate_json((folder / NAME).read_bytes())
+    except (OSError, ValidationError):
+        return False
+    return damage(folder, receipt) is None
 
 
 def _redo(folder: Path) -> str:

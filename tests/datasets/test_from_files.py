@@ -116,13 +116,15 @@ WORDS = st.sampled_from(["", " ", "soup", "stew", "a longer text of words", "Hum
 ROWS = st.lists(
     st.builds(pair, st.integers(0, 9), WORDS, WORDS, WORDS, st.sampled_from(["a", "b", "tie"])), max_size=12
 )
-ANCHOR = pair("anchor", next(f"anchor {at}" for at in range(99) if not held_out(f"anchor {at}", 0.3)))
+NAMES = [f"anchor {at}" for at in range(99)]
+ANCHOR = pair("anchor", next(name for name in NAMES if not held_out(name, 0.3)))
+HELD_OUT = [pair(name, name) for name in NAMES if held_out(name, 0.3)][:2]
 
 
 @settings(max_examples=60, deadline=None)
 @given(ROWS, st.integers(0, 3), st.sampled_from([None, 3]))
 def test_every_row_is_in_a_part_or_counted(rows: Rows, seed: int, words: int | None) -> None:
-    rows = [ANCHOR, *rows]
+    rows = [ANCHOR, *HELD_OUT, *rows]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.jsonl"
         path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
@@ -133,3 +135,8 @@ def test_every_row_is_in_a_part_or_counted(rows: Rows, seed: int, words: int | N
     assert len(data.comparisons) + len(data.alignment) + counted["comp"] == len(rows)
     assert len(data.demonstrations) + len(data.validation) + len(data.evaluation) + counted["cont"] == len(rows)
     assert trained(data).isdisjoint(measured(data))
+
+
+def test_too_little_to_measure_with_is_refused(write: Write) -> None:
+    with pytest.raises(DataError, match=r"too little is held out to measure with \(0 comparisons, 0 contexts\)"):
+        load(write, [ANCHOR], [])

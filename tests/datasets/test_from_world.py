@@ -23,7 +23,7 @@ def load(task: TaskName, *, seed: int = 0, **counts: int) -> Dataset:
 def test_every_part_has_its_size_and_ids(task: TaskName) -> None:
     data = load(task)
     for part, count in SMALL.model_dump(exclude={"kind"}).items():
-        assert [row.id for row in getattr(data, part)] == [f"{part}-{at}" for at in range(count)]
+        assert [row.id for row in getattr(data, part)] == [f"{part}-0-{at}" for at in range(count)]
     assert all(row.reference for row in data.demonstrations)
     assert all(row.reference is None for row in [*data.prompts, *data.validation, *data.evaluation])
     assert all(row.first != row.second and row.human for row in [*data.comparisons, *data.alignment])

@@ -9,8 +9,10 @@ import torch
 from rlaif_spec.engines.native.engine import NativeEngine
 from rlaif_spec.engines.native.language_model import _exclusive, _paths
 from rlaif_spec.engines.native.models import load_language_model, load_tokens
+from rlaif_spec.engines.native.sampling import drawn_tokens
 from rlaif_spec.errors import EngineError
 from rlaif_spec.spec.scale import Compute
+from rlaif_spec.spec.settings import ResponseSettings
 
 SCORES = [str(score) for score in range(1, 11)]
 PROMPTS = ["ask =", "ask yes no well then maybe =", "well ="]
@@ -73,3 +75,21 @@ def test_a_text_that_is_too_long_is_refused_in_one_line(tiny_model: Path) -> Non
     with pytest.raises(EngineError, match=r"does not fit the model's 256") as caught:
         engine.language_model(tiny_model, chat=False).choice_probabilities(["ask " * 300], ["1"])
     assert "\n" not in str(caught.value)
+
+
+def test_what_a_policy_says_does_not_depend_on_the_batch(tiny_model: Path) -> None:
+    settings = ResponseSettings(max_new_tokens=6, temperature=0.8)
+    said = []
+    for batch in (1, 3, 12):
+        engine = NativeEngine(Compute(threads=1, inference_batch_size=batch, device="cpu"))
+        said.append(engine.respond(tiny_model, PROMPTS * 4, settings, seed=3))
+    assert said[0] == said[1] == said[2]
+    assert len(set(said[0][::3])) > 1, "the same prompt is answered anew each time"
+
+
+def test_tokens_are_drawn_by_their_probabilities() -> None:
+    logits = torch.log(torch.tensor([[0.0, 0.1, 0.6, 0.3]])).expand(60_000, -1)
+    drawn = drawn_tokens(logits, torch.rand(60_000, generator=torch.Generator().manual_seed(1)))
+    shares = torch.bincount(drawn, minlength=4) / 60_000
+    assert shares.tolist() == pytest.approx([0.0, 0.1, 0.6, 0.3], abs=0.008)
+    assert drawn_tokens(logits[:2], torch.tensor([0.0, 1.0])).tolist() == [1, 3]

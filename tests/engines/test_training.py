@@ -166,7 +166,9 @@ def test_a_killed_training_ends_in_the_same_bits(
     one, two = weights(whole.folder / "model"), weights(resumed.folder / "model")
     assert all(torch.equal(one[name], two[name]) for name in one)
     assert (whole.folder / "train.jsonl").read_text() == (resumed.folder / "train.jsonl").read_text()
-    assert not (resumed.folder / checkpoint.NAME).exists()
+    assert {path.name for path in resumed.folder.iterdir() if path.is_file()} <= {"train.jsonl", "candidates.json"}
+    train(Job(folder=resumed.folder, seed=7, tell=lambda progress: pytest.fail("nothing is left to do")))
+    assert all(torch.equal(one[name], value) for name, value in weights(resumed.folder / "model").items())
 
 
 def test_every_epoch_sees_each_row_once() -> None:

@@ -1,13 +1,16 @@
 """The road as a user walks it: validate, plan, run, run again, compare, and what can go wrong on the way."""
 
+import fcntl
 import json
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from rlaif_spec import Request, prepare
 from rlaif_spec.cli import main
 
 RUN = ["--scale", "tiny.yaml"]
@@ -114,18 +117,52 @@ def test_bad_input_ends_in_one_line_and_exit_code_2(bench: Path, capsys: pytest.
     assert "is no built-in scale (small, toy) and no file" in capsys.readouterr().err
 
 
-def test_two_processes_do_not_do_the_same_step(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import fcntl
-
-    from rlaif_spec import Request, prepare
-
+def test_a_second_process_waits_for_a_step_that_another_is_doing(
+    bench: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     prepared = prepare(Request(spec=Path("summarize_sft.yaml"), scale="tiny.yaml"))
     data = prepared.plan.steps[0]
     Path("runs").mkdir()
     with (Path("runs") / f".{data.id}.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert run("summarize_sft.yaml") == 1
-    assert "another process is doing this step" in capsys.readouterr().err
+        release = threading.Timer(0.5, lambda: fcntl.flock(held, fcntl.LOCK_UN))
+        release.start()
+        assert run("summarize_sft.yaml") == 0
+        release.join()
+    assert f"waiting: another process is doing {data.id}" in capsys.readouterr().err
+
+
+def test_work_that_was_finished_before_a_kill_is_not_done_again(bench: Path) -> None:
+    assert run("summarize_sft.yaml") == 0
+    (done,) = Path("runs").glob("sft-*")
+    done.rename(done.with_name(f".{done.name}"))  # killed between receipt and rename
+    (Path("runs") / f".{done.name}" / "scratch").mkdir()
+    written = (Path("runs") / f".{done.name}" / "step.json").stat().st_mtime_ns
+    assert run("summarize_sft.yaml") == 0
+    assert (done / "step.json").stat().st_mtime_ns == written
+
+
+def test_a_folder_without_a_receipt_is_told_before_any_work(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("summarize_sft.yaml") == 0
+    (done,) = Path("runs").glob("sft-*")
+    (done / "step.json").unlink()
+    capsys.readouterr()
+    assert run("summarize_sft.yaml") == 1
+    assert f"{done}: has no receipt; delete {done} and run again" in capsys.readouterr().err
+
+
+def test_results_are_written_anew_where_the_data_went_back(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two runs of one spec into one folder, then the first again: its own table, not the other's."""
+    for scale in ("tiny.yaml", "other.yaml"):
+        (bench / "other.yaml").write_text((bench / "tiny.yaml").read_text().replace("evaluation: 24", "evaluation: 30"))
+        assert main(["run", "summarize_sft.yaml", "--scale", scale]) == 0
+    folder = bench / "results" / "summarize_sft" / "tiny"
+    assert len((folder / "ratings.jsonl").read_text().splitlines()) == 30
+    assert run("summarize_sft.yaml") == 0
+    assert len((folder / "ratings.jsonl").read_text().splitlines()) == 24
+    (folder / "metrics.json").unlink()
+    assert run("summarize_sft.yaml") == 0
+    assert (folder / "metrics.json").is_file()
 
 
 def test_peoples_pairs_from_a_file_end_in_a_table_that_says_nothing_of_the_machine(

@@ -67,6 +67,8 @@ def test_impossible_combinations(tmp_path: Path, text: str, expected: str) -> No
         ("just words\n", "1: file: holds no keys;"),
         ("task: summarize\ntask: helpful\n", "2: task: is there twice, first in line 1; keep one"),
         ("kind: alignmnt\n", "1: kind: 'alignmnt' is unknown; known: policy (the default), alignment"),
+        ("seeds: 2026-13-45\n", "1: file: month must be in 1..12;"),
+        ("task: &a [*a]\n", "1: file: an anchor holds itself;"),
         ("task: !!python/object:os.system x\n", "1: file: could not determine a constructor"),
     ],
 )
@@ -93,6 +95,26 @@ def test_a_scale_of_ones_own_extends_a_builtin_one(tmp_path: Path, monkeypatch: 
 def test_a_scale_whose_name_is_no_folder_name_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "extends: toy\nname: ../elsewhere\n", "mine.yaml")
     with pytest.raises(SpecError, match=r"mine.yaml:2: name: '../elsewhere' does not fit;"):
+        load_scale(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rl: {steps: 3}\n", r"mine.yaml:1: name: is missing; add it"),
+        ("name: toy\n", r"mine.yaml:2: name: 'toy' is a built-in scale;"),
+        ("name: mine\nselector: {kind: labeler, size: L, prompt: score-1-to-10}\n", "is no pair variant"),
+        ("name: mine\nsizes: {XS: {package: a.b, gguf: c}}\n", "should match pattern"),
+        ("name: mine\nevaluation: {resamples: 50}\n", "should be greater than or equal to 100"),
+        ("name: mine\nsizes: {XS: {path: ~nobody/x}}\n", None),
+    ],
+)
+def test_scales_that_would_fail_later_are_refused_now(tmp_path: Path, text: str, message: str | None) -> None:
+    path = write(tmp_path, f"extends: toy\n{text}", "mine.yaml")
+    if message is None:
+        load_scale(path)
+        return
+    with pytest.raises(SpecError, match=message):
         load_scale(path)
 
 

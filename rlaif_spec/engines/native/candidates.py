@@ -8,14 +8,13 @@ from pathlib import Path
 from transformers import PreTrainedModel
 
 from rlaif_spec.engines.native.models import Tokens, save_model
-from rlaif_spec.store import write_json
+from rlaif_spec.store import SCRATCH, write_json
 
-FOLDER = "candidates"
 FIGURES = "candidates.json"
 
 
 class Candidates:
-    """Model folders `candidates/<step>` and their figures in `candidates.json`."""
+    """Model folders `scratch/candidates/<step>`, and their figures in `candidates.json`, which stays."""
 
     def __init__(self, folder: Path, tokens: Tokens) -> None:
         self._folder = folder
@@ -24,23 +23,22 @@ class Candidates:
     def keep(self, step: int, model: PreTrainedModel, figures: dict[str, float]) -> None:
         """Keep the policy after `step` steps; kept again by a resumed training, it is the same."""
         path = self._path(step)
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         save_model(model, self._tokens, path)
         rows = [row for row in self._rows() if row["step"] < step]
         self._write([*rows, {"step": float(step), **figures}], chosen=None)
 
     def choose(self, choose: Callable[[Sequence[dict[str, float]]], int]) -> None:
-        """Make one candidate the model and drop the others' weights; their figures stay."""
+        """Make one candidate the model; chosen again by a resumed training, it is the same."""
         rows = self._rows()
         chosen = choose(rows)
         model = self._folder / "model"
         shutil.rmtree(model, ignore_errors=True)
         shutil.copytree(self._path(int(rows[chosen]["step"])), model)
         self._write(rows, chosen=chosen)
-        shutil.rmtree(self._folder / FOLDER)
 
     def _path(self, step: int) -> Path:
-        return self._folder / FOLDER / str(step)
+        return self._folder / SCRATCH / "candidates" / str(step)
 
     def _rows(self) -> list[dict[str, float]]:
         path = self._folder / FIGURES

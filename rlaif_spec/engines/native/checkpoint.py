@@ -14,7 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from rlaif_spec.errors import ArtifactError
+from rlaif_spec.errors import ArtifactError, EngineError
+from rlaif_spec.store import SCRATCH
 
 NAME = "checkpoint.safetensors"
 SECONDS_BETWEEN = 15.0
@@ -45,7 +46,7 @@ class Trainable:
             for name, value in self.parameters.items():
                 value.copy_(tensors[f"{self.name}/weight/{name}"])
                 state = {
-                    part: tensors[f"{self.name}/{part}/{name}"].clone()
+                    part: tensors[f"{self.name}/{part}/{name}"].to("cpu" if part == "step" else value.device, copy=True)
                     for part in ("step", "exp_avg", "exp_avg_sq")
                     if f"{self.name}/{part}/{name}" in tensors
                 }
@@ -57,7 +58,7 @@ class Checkpoint:
     """The checkpoint file of one training."""
 
     def __init__(self, folder: Path, trainables: list[Trainable], generator: torch.Generator | None = None) -> None:
-        self._path = folder / NAME
+        self._path = folder / SCRATCH / NAME
         self._trainables = trainables
         self._generator = generator
         self._saved_at = time.monotonic()
@@ -90,12 +91,12 @@ class Checkpoint:
         tensors = {name: value for trainable in self._trainables for name, value in trainable.tensors().items()}
         if self._generator is not None:
             tensors["generator"] = self._generator.get_state()
+        self._path.parent.mkdir(exist_ok=True)
         part = self._path.with_suffix(".part")
-        save_file({name: value.contiguous() for name, value in tensors.items()}, part, metadata={"step": str(step)})
+        try:
+            save_file({name: value.contiguous() for name, value in tensors.items()}, part, metadata={"step": str(step)})
+        except SafetensorError as error:
+            raise EngineError(f"{part}: could not be written ({error}); make room and run again") from error
         os.replace(part, self._path)
         self._saved_at = time.monotonic()
         self._cost = self._saved_at - began
-
-    def remove(self) -> None:
-        """The training is done."""
-        self._path.unlink(missing_ok=True)

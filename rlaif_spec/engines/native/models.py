@@ -9,9 +9,10 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import (
     AutoModelForCausalLM,
@@ -26,6 +27,10 @@ from rlaif_spec.errors import EngineError
 
 transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+WEIGHTS: Final = {"dtype": torch.float32, "use_safetensors": True}
+"""fp32, and never a pickle."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +89,12 @@ def load_tokens(folder: Path) -> Tokens:
 
 def load_language_model(folder: Path, device: torch.device) -> PreTrainedModel:
     """A causal language model in fp32, dropout off."""
-    return _ready(_load(AutoModelForCausalLM, folder, dtype=torch.float32), device)
+    return _ready(_load(AutoModelForCausalLM, folder, **WEIGHTS), device)
 
 
 def load_scalar_model(folder: Path, device: torch.device) -> PreTrainedModel:
     """A model with one output, in fp32, dropout off."""
-    return _ready(_load(AutoModelForSequenceClassification, folder, dtype=torch.float32, num_labels=1), device)
+    return _ready(_load(AutoModelForSequenceClassification, folder, num_labels=1, **WEIGHTS), device)
 
 
 def start_scalar_model(folder: Path, device: torch.device, *, seed: int | None) -> PreTrainedModel:
@@ -112,7 +117,10 @@ def save_model(model: PreTrainedModel, tokens: Tokens, folder: Path) -> None:
     """Write a model folder: safetensors, config, tokenizer; an unfinished older attempt is replaced."""
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    model.save_pretrained(part)
+    try:
+        model.save_pretrained(part)
+    except SafetensorError as error:
+        raise EngineError(f"{part}: could not be written ({error}); make room and run again") from error
     tokens.tokenizer.save_pretrained(part)
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
@@ -158,7 +166,7 @@ def _config(folder: Path) -> Any:
 
 def _load(kind: Any, folder: Path, **options: Any) -> Any:
     try:
-        return kind.from_pretrained(folder, local_files_only=True, **options)
-    except (OSError, ValueError, KeyError) as error:
+        return kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **options)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise EngineError(f"{folder}: no model could be loaded: {reason}") from error

@@ -59,7 +59,6 @@ def train_reward_model(
     checkpoint = Checkpoint(job.folder, [trainable])
     train(job, checkpoint, steps, step)
     save_model(model, tokens, job.folder / "model")
-    checkpoint.remove()
 
 
 def turn_scores(model: PreTrainedModel, tokens: Tokens, turns: Sequence[Turn]) -> Tensor:

@@ -111,7 +111,6 @@ class PolicyTraining:
 
         train(self.job, checkpoint, self.settings.steps, step)
         candidates.choose(self.task.choose)
-        checkpoint.remove()
 
     def step(self, at: int) -> dict[str, float]:
         """Sample, reward, update value and policy; the figures of the log."""
@@ -128,6 +127,7 @@ class PolicyTraining:
             "kl": fmean(kls),
             "tokens": fmean(len(row.response) for row in rollouts),
             "value_loss": value_loss,
+            "read": float(len(rollouts)),
             "unread": float(unread),
         }
 

@@ -1,4 +1,8 @@
-"""Generation: a batch of prompts continued token by token, with a key-value cache and a generator of its own."""
+"""Generation: prompts continued token by token, with a key-value cache and random numbers of their own.
+
+Every prompt has its own row of uniform numbers, drawn before any batch is formed; a token is the one on whose share of
+the cumulative distribution the number falls. So what a prompt gets does not depend on the batch it is in.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -11,49 +15,6 @@ from rlaif_spec.engines.native.models import Tokens, left_padded, positions
 Stopped = Callable[[Sequence[int]], bool]
 
 
-@torch.inference_mode()
-def sample(
-    model: PreTrainedModel,
-    tokens: Tokens,
-    prompts: Sequence[Sequence[int]],
-    *,
-    max_new_tokens: int,
-    temperature: float,
-    generator: torch.Generator | None = None,
-    stopped: Stopped | None = None,
-) -> list[list[int]]:
-    """The tokens after each prompt, up to and with end of text, or up to where `stopped` says so.
-
-    Temperature 0 is greedy and draws nothing; else `generator` is needed and decides every draw.
-    """
-    tokens.check(max(map(len, prompts)) + max_new_tokens)
-    ids, mask = left_padded(prompts, tokens.pad, model.device)
-    place = positions(mask)
-    cache = DynamicCache(config=model.config)
-    rows: list[list[int]] = [[] for _ in prompts]
-    open_rows = [True] * len(prompts)
-    for _ in range(max_new_tokens):
-        output = model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=place,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        chosen = _choose(output.logits[:, -1], temperature, generator)
-        for at, token in enumerate(chosen.tolist()):
-            if open_rows[at]:
-                rows[at].append(token)
-                open_rows[at] = token != tokens.end and not (stopped is not None and stopped(rows[at]))
-        if not any(open_rows):
-            break
-        ids = chosen[:, None]
-        mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
-        place = place[:, -1:] + 1
-    return rows
-
-
 def sample_all(
     model: PreTrainedModel,
     tokens: Tokens,
@@ -63,22 +24,25 @@ def sample_all(
     max_new_tokens: int,
     temperature: float,
     generator: torch.Generator | None = None,
-    stopped: Stopped | None = None,
+    stopped: Stopped = lambda row: False,
 ) -> list[list[int]]:
-    """As `sample`, for any number of prompts: in batches of similar length, answers in the order of the prompts."""
+    """The tokens after each prompt, up to and with end of text, or up to where `stopped` says so.
+
+    Temperature 0 is greedy and draws nothing; else `generator` is needed and decides every draw.
+    """
+    uniform = None
+    if temperature > 0.0:
+        uniform = torch.rand(len(prompts), max_new_tokens, generator=generator, device=model.device)
     rows: list[list[int]] = [[] for _ in prompts]
     for batch in in_batches([len(prompt) for prompt in prompts], batch_size):
-        answers = sample(
-            model,
-            tokens,
-            [prompts[at] for at in batch],
-            max_new_tokens=max_new_tokens,
-            temperature=temperature,
-            generator=generator,
-            stopped=stopped,
-        )
-        for at, answer in zip(batch, answers, strict=True):
-            rows[at] = answer
+        own = None if uniform is None else uniform[batch]
+
+        def choose(logits: Tensor, at: int, own: Tensor | None = own) -> Tensor:
+            return logits.argmax(-1) if own is None else drawn_tokens(logits / temperature, own[:, at])
+
+        continued = _continue(model, tokens, [prompts[at] for at in batch], max_new_tokens, choose, stopped)
+        for at, row in zip(batch, continued, strict=True):
+            rows[at] = row
     return rows
 
 
@@ -88,8 +52,46 @@ def in_batches(lengths: Sequence[int], size: int) -> list[list[int]]:
     return [order[start : start + size] for start in range(0, len(order), size)]
 
 
-def _choose(logits: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
-    if temperature == 0.0:
-        return logits.argmax(-1)
-    probabilities = (logits / temperature).softmax(-1)
-    return torch.multinomial(probabilities, 1, generator=generator).squeeze(-1)
+@torch.inference_mode()
+def _continue(
+    model: PreTrainedModel,
+    tokens: Tokens,
+    prompts: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    choose: Callable[[Tensor, int], Tensor],
+    stopped: Stopped,
+) -> list[list[int]]:
+    """One batch."""
+    tokens.check(max(map(len, prompts)) + max_new_tokens)
+    ids, mask = left_padded(prompts, tokens.pad, model.device)
+    place = positions(mask)
+    cache = DynamicCache(config=model.config)
+    rows: list[list[int]] = [[] for _ in prompts]
+    open_rows = [True] * len(prompts)
+    for at in range(max_new_tokens):
+        output = model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=place,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        chosen = choose(output.logits[:, -1], at)
+        for row, token in enumerate(chosen.tolist()):
+            if open_rows[row]:
+                rows[row].append(token)
+                open_rows[row] = token != tokens.end and not stopped(rows[row])
+        if not any(open_rows):
+            break
+        ids = chosen[:, None]
+        mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
+        place = place[:, -1:] + 1
+    return rows
+
+
+def drawn_tokens(logits: Tensor, uniform: Tensor) -> Tensor:
+    """The token on which each row's number in [0, 1) falls: (rows, words) and (rows,) to (rows,)."""
+    cumulative = logits.softmax(-1).cumsum(-1)
+    threshold = uniform[:, None] * cumulative[:, -1:]
+    return torch.searchsorted(cumulative, threshold, right=True).squeeze(-1).clamp(max=logits.shape[-1] - 1)

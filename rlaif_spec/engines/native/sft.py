@@ -41,7 +41,6 @@ def train_sft(source: Path, turns: Sequence[Turn], settings: SftSettings, job: J
     checkpoint = Checkpoint(job.folder, [trainable])
     train(job, checkpoint, steps, step)
     save_model(model, tokens, job.folder / "model")
-    checkpoint.remove()
 
 
 def response_log_probabilities(

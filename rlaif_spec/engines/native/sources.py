@@ -61,7 +61,7 @@ def _downloaded(source: ModelSource) -> Path:
     wanted = ["*.json", "*.model", "tokenizer*"] + ([source.gguf] if source.gguf else ["*.safetensors"])
     try:
         return Path(snapshot_download(str(source.hub), revision=source.revision, allow_patterns=wanted))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise EngineError(f"hub: {source.hub}: cannot be fetched ({reason}); name a local folder with path") from error
 

@@ -17,6 +17,7 @@ from rlaif_spec.engines.native.checkpoint import Checkpoint, Trainable
 from rlaif_spec.engines.protocol import Job, Progress
 from rlaif_spec.errors import EngineError
 from rlaif_spec.spec.settings import Optimizer
+from rlaif_spec.store import write_whole
 
 Row = TypeVar("Row")
 LOG = "train.jsonl"
@@ -79,10 +80,13 @@ def train(job: Job, checkpoint: Checkpoint, steps: int, step: Callable[[int], di
         with log.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": at + 1, **figures}, allow_nan=False) + "\n")
         job.tell(Progress(at + 1, steps, figures))
-        checkpoint.save_if_due(at + 1)
+        if at + 1 < steps:
+            checkpoint.save_if_due(at + 1)
+        else:
+            checkpoint.save(steps)
 
 
 def _cut(log: Path, rows: int) -> None:
     """Keep the first rows: what was logged after the checkpoint is done again."""
     lines = log.read_text(encoding="utf-8").splitlines(keepends=True)[:rows] if log.is_file() else []
-    log.write_text("".join(lines), encoding="utf-8")
+    write_whole(log, "".join(lines))
