@@ -26,7 +26,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tokenizer_object=tokenizer, bos_token="<bos>", eos_token="<eos>", pad_token="<pad>", unk_token="<unk>"
     )
     fast.save_pretrained(folder)
-    new_model(Shape(width=32, layers=1), len(WORDS), seed=0).save_pretrained(folder)
+    new_model(Shape(width=32, layers=1, heads=1), len(WORDS), seed=0).save_pretrained(folder)
     return folder
 
 

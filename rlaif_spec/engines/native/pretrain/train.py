@@ -23,16 +23,17 @@ from rlaif_spec.frozen import Frozen
 
 
 class Shape(Frozen):
-    """Width and depth of a toy model."""
+    """Width, depth and attention heads of a toy model."""
 
     width: int
     layers: int
+    heads: int
 
 
 SHAPES: Final = {
-    "toy-xs": Shape(width=96, layers=2),
-    "toy-s": Shape(width=128, layers=2),
-    "toy-l": Shape(width=160, layers=4),
+    "toy-xs": Shape(width=72, layers=2, heads=4),
+    "toy-s": Shape(width=128, layers=2, heads=4),
+    "toy-l": Shape(width=160, layers=4, heads=5),
 }
 STEPS: Final = 2000
 SUMMARIES_ONLY: Final = 150
@@ -45,7 +46,6 @@ ADAMW_RATE: Final = 2e-3
 """Of embeddings and norms."""
 BATCH: Final = 32
 """Lessons of a step; twice as many while proofreading, whose texts are short."""
-HEAD_WIDTH: Final = 32
 
 
 def train_toy_model(name: str, folder: Path, *, seed: int = 1, steps: int = STEPS) -> None:
@@ -72,14 +72,13 @@ def train_toy_model(name: str, folder: Path, *, seed: int = 1, steps: int = STEP
 def new_model(shape: Shape, words: int, seed: int) -> LlamaForCausalLM:
     """A llama with small initial weights: deviation 1 / sqrt(inputs), less where a layer writes to the residual."""
     torch.manual_seed(seed)
-    heads = shape.width // HEAD_WIDTH
     config = LlamaConfig(
         vocab_size=words,
         hidden_size=shape.width,
         intermediate_size=round(8 * shape.width / 3 / 16) * 16,
         num_hidden_layers=shape.layers,
-        num_attention_heads=heads,
-        num_key_value_heads=heads,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.heads,
         max_position_embeddings=256,
         tie_word_embeddings=True,
         bos_token_id=1,
