@@ -1,10 +1,13 @@
 """The compiler: equal work has an equal key, different work has not."""
 
+import hashlib
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from rlaif_spec.plan import compile_plan
+from rlaif_spec.plan.steps import METHOD_VERSION
 from rlaif_spec.spec import load_experiment, load_scale
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -32,7 +35,8 @@ def test_reward_modes_share_data_sft_and_nothing_of_rl() -> None:
 
 
 def test_the_opponent_rlhf_is_the_rlhf_spec() -> None:
-    assert set(ids("summarize_RLHF")) <= set(ids("summarize_RLAIF"))
+    rlaif = load_experiment(SPECS / "summarize_RLAIF.yaml").model_copy(update={"compare_to": ("sft", "rlhf")})
+    assert set(ids("summarize_RLHF")) <= {step.id for step in compile_plan(rlaif, TOY).steps}
 
 
 def test_a_setting_redoes_what_depends_on_it_and_nothing_else() -> None:
@@ -46,3 +50,11 @@ def test_a_setting_redoes_what_depends_on_it_and_nothing_else() -> None:
 def test_what_only_changes_speed_changes_no_key() -> None:
     faster = TOY.model_copy(update={"compute": TOY.compute.model_copy(update={"inference_batch_size": 7})})
     assert ids("summarize_dRLAIF") == ids("summarize_dRLAIF", faster)
+
+
+def test_new_toy_models_come_with_a_new_version_of_the_method() -> None:
+    """Keys name a built-in model, not its weights: without a new version, old artifacts would pass for new ones."""
+    folder = files("rlaif_spec") / "toy_models"
+    names = ("toy-xs", "toy-s", "toy-l")
+    weights = [(folder / name / "model.safetensors").read_bytes() for name in names]
+    assert (METHOD_VERSION, hashlib.sha256(b"".join(weights)).hexdigest()[:12]) == (2, "f395c079c566")
