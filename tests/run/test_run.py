@@ -71,8 +71,30 @@ def test_compare_sets_every_policy_beside_every_other(bench: Path, capsys: pytes
     wins = [row for row in rows if row["measure"] == "win rate"]
     assert [(row["subject"], row["seeds"], row["interval"]["clusters"]) for row in wins] == [
         ("summarize_d-rlaif", 2, 48)
-    ] or len(wins) == 1
+    ]
     assert all(row["interval"]["n"] > 0 and row["interval"]["low"] <= row["interval"]["value"] for row in rows)
+
+
+def test_compare_keeps_a_win_rate_whose_opponent_has_no_results(
+    bench: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("summarize_d-rlaif.yaml") == 0
+    capsys.readouterr()
+    assert main(["compare", "results", "--json"]) == 0
+    (win,) = [row for row in json.loads(capsys.readouterr().out) if row["measure"] == "win rate"]
+    assert (win["subject"], win["against"]) == ("summarize_d-rlaif", "sft")
+
+
+def test_compare_pairs_only_policies_that_answered_the_same_prompts(
+    bench: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (bench / "other.yaml").write_text((bench / "tiny.yaml").read_text().replace("evaluation: 24", "evaluation: 30"))
+    assert main(["run", "summarize_sft.yaml", "--scale", "other.yaml"]) == 0
+    assert run("summarize_d-rlaif.yaml") == 0
+    capsys.readouterr()
+    assert main(["compare", "results", "--json"]) == 0
+    wins = [row for row in json.loads(capsys.readouterr().out) if row["measure"] == "win rate"]
+    assert [(row["against"], row["interval"]["clusters"]) for row in wins] == [("sft", 24)], "its own SFT, no other's"
 
 
 def test_a_killed_run_ends_in_the_same_bits(bench: Path) -> None:
