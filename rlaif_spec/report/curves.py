@@ -28,10 +28,11 @@ def _table(seed: int, step: Rl, store: Store) -> str:
         [*(_cell(row, name) for name in columns), "chosen" if at == content["chosen"] else ""]
         for at, row in enumerate(candidates)
     ]
-    rule = "the last" if step.selector.kind == "last" else "the one the selector prefers most to SFT"
+    rule = "the last" if step.selector.kind == "last" else "the one that the selector prefers most to SFT"
     n = len(read_rows(store.open(step.start.data) / "validation.jsonl", Example))
-    head = f"**candidates of RL, seed {seed}**, means over n={n} validation prompts with 95% intervals; chosen: {rule}"
-    return f"{head}; {_unread(step, store)}\n\n{markdown([*columns, ''], rows)}"
+    head = f"**candidates of RL, seed {seed}** (reward and kl: of that step's responses; the others: means over n={n}"
+    tail = f"validation prompts with 95% intervals; {_unread(step, store)}; chosen: {rule})"
+    return f"{head} {tail}\n\n{markdown([*columns, ''], rows)}"
 
 
 def _cell(row: dict[str, float], name: str) -> str:
