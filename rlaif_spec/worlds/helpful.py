@@ -16,6 +16,7 @@ from rlaif_spec.worlds.oracle import (
     clip_rating,
     fact_notes,
     facts_utility,
+    fault_rates,
     length_cost,
 )
 from rlaif_spec.worlds.vocabulary import CATEGORY, REMEDY_FOR, WORDS, Split, another, draw_pair
@@ -47,13 +48,9 @@ class HelpfulWorld:
 
     def write_response(self, rng: random.Random, context: str, *, manner: Manner = "usual") -> str:
         """An answer; each kind of defect is drawn independently; `careless`: half of the facts are wrong."""
-        drop, distort = MOST * rng.random(), MOST * rng.random()
-        if manner == "careful":
-            return _write(rng, facts(context), drop=0.05, distort=0.0, ramble=rng.random())
-        if manner == "careless":
-            distort = 0.5
+        drop, distort = fault_rates(rng, manner, MOST)
         text = _write(rng, facts(context), drop=drop, distort=distort, ramble=rng.random())
-        return break_wording(rng, text) if rng.random() < 0.15 else text
+        return break_wording(rng, text) if manner != "careful" and rng.random() < 0.15 else text
 
     def utility(self, context: str, response: str) -> float:
         """+1.3 a right fact, -1.3 a wrong one, -0.12 a word beyond 9, -0.7 a broken wording."""

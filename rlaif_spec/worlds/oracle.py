@@ -25,6 +25,14 @@ Manner = Literal["careful", "usual", "careless"]
 """How a response is written: with hardly a fault, as people do, or with about as many wrong words as right ones."""
 
 
+def fault_rates(rng: random.Random, manner: Manner, most: float) -> tuple[float, float]:
+    """How often a writer drops, and distorts, a fact: drawn anew for each response, up to `most`."""
+    drop, distort = most * rng.random(), most * rng.random()
+    if manner == "careful":
+        return 0.05, 0.0
+    return drop, 0.5 if manner == "careless" else distort
+
+
 class World(Protocol):
     """A task's procedural world: writes contexts and responses, knows how good a response is and why."""
 

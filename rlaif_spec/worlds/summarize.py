@@ -18,6 +18,7 @@ from rlaif_spec.worlds.oracle import (
     clip_rating,
     fact_notes,
     facts_utility,
+    fault_rates,
     length_cost,
 )
 from rlaif_spec.worlds.vocabulary import CATEGORY, WORDS, Split, another, draw_pair
@@ -57,13 +58,9 @@ class SummarizeWorld:
 
     def write_response(self, rng: random.Random, context: str, *, manner: Manner = "usual") -> str:
         """A summary; each kind of defect is drawn independently; `careless`: half of the facts are wrong."""
-        drop, distort = MOST * rng.random(), MOST * rng.random()
-        if manner == "careful":
-            return _write(rng, facts(context), drop=0.05, distort=0.0, ramble=rng.random())
-        if manner == "careless":
-            distort = 0.5
+        drop, distort = fault_rates(rng, manner, MOST)
         text = _write(rng, facts(context), drop=drop, distort=distort, ramble=rng.random())
-        return break_wording(rng, text) if rng.random() < 0.15 else text
+        return break_wording(rng, text) if manner != "careful" and rng.random() < 0.15 else text
 
     def utility(self, context: str, response: str) -> float:
         """+1 a kept fact, -1.2 a wrong one, -0.12 a word beyond 12, -0.7 a broken wording."""
