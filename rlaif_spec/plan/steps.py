@@ -73,8 +73,8 @@ class Data(Step):
     seed: int
 
     def identity(self) -> dict[str, Any]:
-        """The summary without paths."""
-        found: dict[str, Any] = _without(self.summary(), "path")
+        """Without paths, too."""
+        found: dict[str, Any] = _without(super().identity(), "path")
         return found
 
 

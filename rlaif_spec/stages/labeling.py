@@ -27,7 +27,7 @@ def write_labels(step: Labels, folder: Path, context: Context) -> None:
     model = context.language_model(step.labeler)
     texts = PromptLibrary(step.labeler.prompts, step.data.task)
     labels = _label_in_chunks(model, texts, variant_of(step.prompt), comparisons, step.settings, folder, context)
-    check_read(step.id, [label.prefers_first for label in labels], step.settings)
+    check_read(step.id, unread_in(labels), len(labels), step.settings)
 
 
 def write_verdicts(step: Verdicts, folder: Path, context: Context) -> None:
@@ -41,18 +41,22 @@ def write_verdicts(step: Verdicts, folder: Path, context: Context) -> None:
     texts = PromptLibrary(step.labeler.prompts, task)
     model = context.language_model(step.labeler)
     labels = _label_in_chunks(model, texts, variant_of(step.judge.prompt), pairs, step.settings, folder, context)
-    check_read(step.id, [label.prefers_first for label in labels], step.settings)
+    check_read(step.id, unread_in(labels), len(labels), step.settings)
     write_rows(folder / VERDICTS, labeler_verdicts(labels))
 
 
-def check_read(where: str, values: Sequence[float | None], settings: LabelSettings) -> None:
+def check_read(where: str, unread: int, replies: int, settings: LabelSettings) -> None:
     """Refuse a labeler who cannot be read too often."""
-    unread = sum(value is None for value in values)
-    if unread > settings.max_unparsed * len(values):
+    if unread > settings.max_unparsed * replies:
         raise JudgementError(
-            f"{where}: {unread} of {len(values)} replies could not be read, more than label.max_unparsed"
+            f"{where}: {unread} of {replies} replies could not be read, more than label.max_unparsed"
             f" ({settings.max_unparsed:g}) allows; choose another prompt or labeler, or raise the limit"
         )
+
+
+def unread_in(labels: Sequence[SoftLabel]) -> int:
+    """How many labels could not be read."""
+    return sum(label.prefers_first is None for label in labels)
 
 
 def variant_of(name: str) -> PairVariant:

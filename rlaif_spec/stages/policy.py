@@ -12,7 +12,7 @@ from rlaif_spec.prompts import PromptLibrary
 from rlaif_spec.records import Comparison, Example, Response
 from rlaif_spec.spec.scale import OracleJudge
 from rlaif_spec.stages.context import RATINGS, RESPONSES, Context, Rating, library
-from rlaif_spec.stages.labeling import check_read, variant_of
+from rlaif_spec.stages.labeling import check_read, unread_in, variant_of
 from rlaif_spec.store import read_rows, write_rows
 from rlaif_spec.tasks import TASKS
 from rlaif_spec.worlds import WORLDS, rater_probability
@@ -85,14 +85,16 @@ def _labeler_reward(reward: LabelerScore, task: str, contexts: dict[str, str], c
     model = context.language_model(reward.labeler)
     texts = PromptLibrary(reward.labeler.prompts, task)
 
-    asked: list[float | None] = []
+    asked = unread = 0
 
     def score(turns: Sequence[Turn]) -> list[float | None]:
+        nonlocal asked, unread
         prompts = [texts.score(contexts[turn.prompt], turn.response) for turn in turns]
         scores = expected_scores(model, prompts, min_mass=reward.settings.min_mass)
-        asked.extend(scores)
-        if len(asked) >= ENOUGH:
-            check_read("reward", asked, reward.settings)
+        asked += len(scores)
+        unread += scores.count(None)
+        if asked >= ENOUGH:
+            check_read("reward", unread, asked, reward.settings)
         return scores
 
     return score
@@ -122,7 +124,7 @@ def _probe(
         if isinstance(selector, LabelerChoice) and model is not None:
             texts = PromptLibrary(selector.labeler.prompts, task)
             labels = label_pairs(model, texts, variant_of(selector.judge.prompt), pairs, selector.settings)
-            check_read("selector", [label.prefers_first for label in labels], selector.settings)
+            check_read("selector", unread_in(labels), len(labels), selector.settings)
             figures |= with_interval(SELECTOR, [p for label in labels if (p := label.prefers_first) is not None])
         return figures
 

@@ -14,7 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from rlaif_spec.errors import ArtifactError, EngineError
+from rlaif_spec.engines.native.models import unwritten
+from rlaif_spec.errors import ArtifactError
 from rlaif_spec.store import SCRATCH
 
 NAME = "checkpoint.safetensors"
@@ -96,7 +97,7 @@ class Checkpoint:
         try:
             save_file({name: value.contiguous() for name, value in tensors.items()}, part, metadata={"step": str(step)})
         except SafetensorError as error:
-            raise EngineError(f"{part}: could not be written ({error}); make room and run again") from error
+            raise unwritten(part, error) from error
         os.replace(part, self._path)
         self._saved_at = time.monotonic()
         self._cost = self._saved_at - began

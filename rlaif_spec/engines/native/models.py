@@ -120,10 +120,15 @@ def save_model(model: PreTrainedModel, tokens: Tokens, folder: Path) -> None:
     try:
         model.save_pretrained(part)
     except SafetensorError as error:
-        raise EngineError(f"{part}: could not be written ({error}); make room and run again") from error
+        raise unwritten(part, error) from error
     tokens.tokenizer.save_pretrained(part)
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
+
+
+def unwritten(path: Path, error: SafetensorError) -> EngineError:
+    """The error to raise where weights could not be written."""
+    return EngineError(f"{path}: could not be written ({error}); make room and run again")
 
 
 def right_padded(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -> Tensor:

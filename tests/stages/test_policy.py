@@ -1,0 +1,51 @@
+"""The reward of direct RLAIF: a labeler that cannot be read too often ends the training, a few lost replies do not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlaif_spec.engines.protocol import Turn
+from rlaif_spec.errors import JudgementError
+from rlaif_spec.lm import LanguageModel, ScriptedModel
+from rlaif_spec.plan.steps import LabelerScore, Model
+from rlaif_spec.spec.scale import ModelSource
+from rlaif_spec.spec.settings import LabelSettings
+from rlaif_spec.stages.context import Context
+from rlaif_spec.stages.policy import ENOUGH, _labeler_reward
+from rlaif_spec.store import Store
+
+
+class ScriptedEngine:
+    """An engine that has one language model, which cannot read responses that say `mumble`."""
+
+    def open_model(self, source: ModelSource) -> Path:
+        return Path()
+
+    def language_model(self, folder: Path, *, chat: bool) -> LanguageModel:
+        return ScriptedModel(lambda prompt, choice: 0.0 if "mumble" in prompt else float(choice == "10"))
+
+
+def scores(responses: list[str], calls: int, tmp_path: Path) -> list[float | None]:
+    """What the reward says of the responses, each asked `calls` times."""
+    engine: Any = ScriptedEngine()
+    labeler = Model(source=ModelSource(builtin="toy-xs"), prompts="toy")
+    reward = LabelerScore(labeler=labeler, prompt="score-1-to-10", settings=LabelSettings(max_unparsed=0.05))
+    context = Context(engine=engine, store=Store(tmp_path), tell=lambda progress: None)
+    score = _labeler_reward(reward, "helpful", {"ask": "my bike is stuck ."}, context)
+    found: list[float | None] = []
+    for _ in range(calls):
+        found = score([Turn("ask", text) for text in responses])
+    return found
+
+
+def test_a_few_unread_scores_stay_unread(tmp_path: Path) -> None:
+    found = scores(["oil it", *["oil it"] * 23, "mumble"], 8, tmp_path)
+    assert (found[0], found[-1]) == (pytest.approx(1.0), None)
+
+
+def test_too_many_unread_scores_end_the_training_over_all_its_steps(tmp_path: Path) -> None:
+    batch = [*["oil it"] * 9, "mumble"]
+    assert scores(batch, ENOUGH // 10 - 1, tmp_path)[-1] is None, "too few to judge"
+    with pytest.raises(JudgementError, match=r"reward: 10 of 100 replies could not be read, .* \(0.05\)"):
+        scores(batch, ENOUGH // 10, tmp_path)
