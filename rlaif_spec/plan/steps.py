@@ -18,7 +18,7 @@ from rlaif_spec.spec.scale import Judge, LabelerJudge, ModelSource, TaskData
 from rlaif_spec.spec.settings import LabelSettings, ResponseSettings, RewardModelSettings, RlSettings, SftSettings
 from rlaif_spec.tasks import TaskName
 
-METHOD_VERSION = 2
+METHOD_VERSION = 3
 """Raised when a step's meaning changes, so that older artifacts are not taken for new ones."""
 
 

@@ -14,7 +14,7 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=Path(__file__).parents[3] / "toy_models")
     parser.add_argument("--only", nargs="+", choices=sorted(SHAPES), default=sorted(SHAPES))
     parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, help="another training than the one that is shipped")
     options = parser.parse_args()
     with ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn")) as pool:
         jobs = [
