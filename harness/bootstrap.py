@@ -1,36 +1,48 @@
-"""Means of rows that belong together: raters of one prompt, prompts of one seed. One level of clusters only."""
+"""Bootstrap intervals of means, ratios, differences and anything else, with rows that belong together kept together.
 
-from collections.abc import Hashable, Sequence
+Name the cluster (the prompt; orders, raters and samples lie inside it) and, where a system was trained several times,
+the training seed: seeds are then drawn first, and prompts within each. With few seeds the spread between them is known
+badly, so such an interval is too narrow by about √((S-1)/S) of its seed part; `docs/coverage.md` shows by how much.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Unpack
 
 import numpy as np
-import numpy.typing as npt
 
-from harness.checks import check_lengths, check_level, check_range, refusal
+from harness.checks import Floats, check_lengths, numbers, refusal
 from harness.estimates import Estimate
 from harness.proportions import wilson_interval
-
-Floats = npt.NDArray[np.float64]
-BLOCK = 2_000_000
-"""Counts that are drawn at once: 16 MB, whatever the number of clusters."""
+from harness.resampling import (
+    Bootstrap,
+    Clusters,
+    Groups,
+    Settings,
+    bootstrap_totals,
+    drawn_weights,
+    group,
+    interval_of,
+    weights_without_one,
+)
 
 
 def cluster_bootstrap(
-    values: Sequence[float],
-    clusters: Sequence[Hashable],
+    values: Sequence[float] | Floats,
+    clusters: Clusters | None = None,
     *,
-    rng: np.random.Generator,
-    level: float = 0.95,
-    resamples: int = 10_000,
+    seeds: Clusters | None = None,
+    **options: Unpack[Bootstrap],
 ) -> Estimate:
-    """Mean of `values` (n floats, any unit) with a percentile interval from resampling whole clusters.
+    """Mean of `values` (n floats, any unit) with an interval from resampling whole clusters.
 
-    `clusters` (n hashables) names the cluster of each row. With S_k and m_k the sum and size of cluster k of K, the
-    value is ΣS_k / Σm_k. A resample draws K clusters with replacement and takes the same ratio; low and high are the
-    quantiles (1 ± level) / 2 of `resamples` such ratios. Clusters of equal sum and size are interchangeable, so a
-    resample is one multinomial draw over the distinct (S, m). The order of rows does not matter.
+    `clusters` (n hashables) names the cluster of each row; without it rows are independent. With S_k and m_k the sum
+    and size of cluster k of K, the value is ΣS_k / Σm_k. A resample draws K clusters with replacement and takes the
+    same ratio. With `seeds` (n hashables) a resample draws seeds first and then clusters within each drawn seed. The
+    order of rows does not matter. Options are those of `Bootstrap`: rng, level, resamples, interval (percentile,
+    basic, bca).
 
     Where all clusters have the same mean, no resample differs: the interval is then Wilson's with n = K, which is
-    named in `method`. Where the percentiles leave the value out (few clusters, a small level) they are widened to it.
+    named in `method`. Where the interval leaves the value out (few clusters, a small level) it is widened to it.
 
     Raises `HarnessError` for fewer than 2 clusters, clusters of the same mean outside [0, 1], lengths that differ,
     no rows, a value that is not finite, a level outside (0, 1), resamples < 100, or an rng that is not a Generator.
@@ -40,50 +52,76 @@ def cluster_bootstrap(
     >>> print(cluster_bootstrap(rows, prompts, rng=np.random.default_rng(0)))
     0.625 [0.250, 1.000] (n=8, 4 clusters, cluster bootstrap)
     """
-    _check(values, clusters, rng, level, resamples)
-    sums, sizes = _totals(np.asarray(values, dtype=np.float64), clusters)
-    value, means = float(sums.sum() / sizes.sum()), sums / sizes
+    where = "cluster_bootstrap"
+    check_lengths(where, values=values) if clusters is None else check_lengths(where, values=values, clusters=clusters)
+    found = numbers(where, "values", values)
+    settings, groups = Settings.of(where, options), group(where, len(found), clusters, seeds)
+    columns = np.stack([found, np.ones(len(found))], axis=1)
+    means = _ratio(groups.totals(columns))
     if np.ptp(means) <= 1e-12 * np.abs(means).max():
-        method, (low, high) = "wilson on clusters", _same_everywhere(value, len(sums), level)
-    else:
-        method, ratios = "cluster bootstrap", _resampled(sums, sizes, rng, resamples)
-        low, high = (float(q) for q in np.quantile(ratios, [(1.0 - level) / 2.0, (1.0 + level) / 2.0]))
-    return Estimate(value, min(low, value), max(high, value), level, n=len(values), clusters=len(sums), method=method)
+        return _same_everywhere(float(found.mean()), len(found), groups, settings.level)
+    return bootstrap_totals(where, columns, _ratio, groups, options)
 
 
-def _totals(values: Floats, clusters: Sequence[Hashable]) -> tuple[Floats, Floats]:
-    numbers: dict[Hashable, int] = {}
-    codes = np.array([numbers.setdefault(cluster, len(numbers)) for cluster in clusters])
-    if len(numbers) < 2:
-        raise refusal("cluster_bootstrap", "all rows are in one cluster", "give 2 or more: the interval is undefined")
-    return np.bincount(codes, weights=values).astype(np.float64), np.bincount(codes).astype(np.float64)
+def bootstrap_ratio(
+    numerator: Sequence[float] | Floats,
+    denominator: Sequence[float] | Floats,
+    *,
+    clusters: Clusters | None = None,
+    seeds: Clusters | None = None,
+    **options: Unpack[Bootstrap],
+) -> Estimate:
+    """Σ numerator / Σ denominator of n rows each, for instance words per sentence; clusters as in `cluster_bootstrap`.
+
+    Raises `HarnessError` as `cluster_bootstrap` does, for a denominator below 0, and where its sum is 0.
+
+    >>> print(bootstrap_ratio([3, 1, 4, 1], [5, 2, 6, 5], rng=np.random.default_rng(0)))
+    0.500 [0.286, 0.650] (n=4, bootstrap)
+    """
+    where = "bootstrap_ratio"
+    check_lengths(where, numerator=numerator, denominator=denominator)
+    top, bottom = numbers(where, "numerator", numerator), numbers(where, "denominator", denominator, low=0.0)
+    groups = group(where, len(top), clusters, seeds)
+    return bootstrap_totals(where, np.stack([top, bottom], axis=1), _ratio, groups, options)
 
 
-def _resampled(sums: Floats, sizes: Floats, rng: np.random.Generator, resamples: int) -> Floats:
-    kinds, counts = np.unique(np.stack([sums, sizes], axis=1), axis=0, return_counts=True)
-    step = max(1, BLOCK // len(kinds))
-    ratios = np.empty(resamples)
-    for start in range(0, resamples, step):
-        stop = min(start + step, resamples)
-        drawn = rng.multinomial(len(sums), counts / len(sums), size=stop - start) @ kinds
-        ratios[start:stop] = drawn[:, 0] / drawn[:, 1]
-    return ratios
+def bootstrap(
+    statistic: Callable[[Floats], float],
+    rows: int,
+    *,
+    clusters: Clusters | None = None,
+    seeds: Clusters | None = None,
+    **options: Unpack[Bootstrap],
+) -> Estimate:
+    """Any statistic of `rows` rows: it is given how often each row counts (rows,), and returns a number.
+
+    It is called once with ones and once a resample, so its cost is yours; NaN says that it is undefined there.
+
+    Raises `HarnessError` as `cluster_bootstrap` does, and where the statistic is undefined on all rows or on more than
+    1 % of the resamples. Reference: Davison and Hinkley (1997), section 2.
+
+    >>> values = np.array([2.0, 3.0, 5.0, 7.0, 11.0])
+    >>> mean = lambda weights: float(np.average(values, weights=weights))
+    >>> print(bootstrap(mean, 5, rng=np.random.default_rng(0), resamples=1000))
+    5.600 [3.000, 8.400] (n=5, bootstrap)
+    """
+    groups, settings = group("bootstrap", rows, clusters, seeds), Settings.of("bootstrap", options)
+    drawn = np.array([statistic(weights) for weights in drawn_weights(groups, settings)], dtype=np.float64)
+    bca = settings.interval == "bca"
+    left = np.array([statistic(weights) for weights in weights_without_one(groups)] if bca else [], dtype=np.float64)
+    value = float(statistic(np.ones(rows)))
+    return interval_of("bootstrap", value, drawn, left, groups, settings, rows=rows)
 
 
-def _same_everywhere(value: float, clusters: int, level: float) -> tuple[float, float]:
+def _ratio(totals: Floats) -> Floats:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(totals[..., 0] / totals[..., 1])
+
+
+def _same_everywhere(value: float, rows: int, groups: Groups, level: float) -> Estimate:
     if not -1e-12 <= value <= 1.0 + 1e-12:
         raise refusal("cluster_bootstrap", f"all clusters have the mean {value:g}", "give clusters that differ")
-    return wilson_interval(min(max(value, 0.0), 1.0), clusters, level)
-
-
-def _check(
-    values: Sequence[float], clusters: Sequence[Hashable], rng: np.random.Generator, level: float, resamples: int
-) -> None:
-    where = "cluster_bootstrap"
-    check_lengths(where, values=values, clusters=clusters)
-    check_range(where, "values", values)
-    check_level(where, level)
-    if resamples < 100:
-        raise refusal(where, f"resamples is {resamples}", "give at least 100, such as 10000")
-    if not isinstance(rng, np.random.Generator):
-        raise refusal(where, f"rng is {rng!r}", "give numpy.random.default_rng(seed)")
+    value = min(max(value, 0.0), 1.0)
+    low, high = wilson_interval(value, groups.count, level)
+    method = "wilson" if groups.alone else "wilson on clusters"
+    return Estimate(value, min(low, value), max(high, value), level, n=rows, clusters=groups.named, method=method)

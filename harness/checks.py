@@ -1,7 +1,14 @@
 """What every function asks of its input, and the one way to refuse it: where, what is wrong, what would be right."""
 
 import math
-from collections.abc import Collection, Sequence, Sized
+from collections.abc import Collection, Iterable, Sequence, Sized
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
 
 
 class HarnessError(ValueError):
@@ -33,18 +40,54 @@ def check_lengths(where: str, **columns: Sized) -> None:
         raise refusal(where, f"{' and '.join(lengths)} empty", "give at least one row")
 
 
-def check_words(where: str, name: str, words: Sequence[str], known: Collection[str]) -> None:
+def check_words(where: str, name: str, words: Iterable[object], known: Collection[str]) -> None:
     """Refuse a word that is not known, by its position counted from 0."""
     for position, word in enumerate(words):
         if word not in known:
             raise refusal(where, f"{name}[{position}] is {word!r}", f"use one of {', '.join(known)}")
 
 
+def check_rng(where: str, rng: object) -> np.random.Generator:
+    """The generator, or a refusal: randomness is passed in, so that the same call gives the same figure."""
+    if not isinstance(rng, np.random.Generator):
+        raise refusal(where, f"rng is {rng!r}", "give numpy.random.default_rng(seed)")
+    return rng
+
+
 def check_range(
-    where: str, name: str, values: Sequence[float | None], low: float = -math.inf, high: float = math.inf
+    where: str, name: str, values: Sequence[float | None] | Floats, low: float = -math.inf, high: float = math.inf
 ) -> None:
     """Refuse what is not a finite number in [low, high], by its position counted from 0."""
-    for position, value in enumerate(values):
-        if value is None or not (math.isfinite(value) and low <= value <= high):
-            bounds = "" if (low, high) == (-math.inf, math.inf) else f" in [{low:g}, {high:g}]"
-            raise refusal(where, f"{name}[{position}] is {value}", f"give finite numbers{bounds}")
+    numbers(where, name, values, low, high)
+
+
+def numbers(where: str, name: str, values: Any, low: float = -math.inf, high: float = math.inf) -> Floats:
+    """One finite number a row, in [low, high], as an array (n,); booleans are 0 and 1.
+
+    Raises `HarnessError` naming the first entry that is none: NaN, None, infinite, a word, or out of range.
+
+    >>> numbers("mean", "values", [1, 0.5, True])
+    array([1. , 0.5, 1. ])
+    >>> numbers("mean", "values", [1, float("nan")])
+    Traceback (most recent call last):
+    harness.checks.HarnessError: mean: values[1] is nan; give finite numbers
+    """
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise refusal(where, f"{name} has {array.ndim} dimensions", "give one number a row")
+    if array.dtype.kind in "biuf":
+        found = array.astype(np.float64)
+        wrong = ~np.isfinite(found) | (found < low) | (found > high)
+    else:
+        listed = array.tolist()
+        wrong = np.array([not _is_number(entry, low, high) for entry in listed], dtype=bool)
+        found = np.empty(0) if wrong.any() else np.array(listed, dtype=np.float64)
+    if wrong.any():
+        position = int(np.argmax(wrong))
+        bounds = "" if (low, high) == (-math.inf, math.inf) else f" in [{low:g}, {high:g}]"
+        raise refusal(where, f"{name}[{position}] is {array[position]}", f"give finite numbers{bounds}")
+    return found
+
+
+def _is_number(entry: object, low: float, high: float) -> bool:
+    return isinstance(entry, (int, float)) and math.isfinite(entry) and low <= entry <= high

@@ -1,9 +1,9 @@
-"""The one shape of a published number. How an interval is computed is left to the functions that return it."""
+"""The shapes of a published number: an estimate and a test. How either is computed is left to others."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.checks import check_level, refusal
 
@@ -80,3 +80,22 @@ class Estimate:
             raise refusal("Estimate", f"n is {self.n}", "give n >= 1: no rows give no estimate")
         if self.clusters is not None and not 1 <= self.clusters <= self.n:
             raise refusal("Estimate", f"clusters is {self.clusters} with n {self.n}", "give 1 <= clusters <= n")
+
+
+class Significance(NamedTuple):
+    """The outcome of a test: its p-value, what it rests on, and which test it was.
+
+    >>> print(Significance(p=0.0312, statistic=5.0, n=120, method="exact McNemar"))
+    p=0.031 (n=120, exact McNemar)
+    """
+
+    p: float
+    """Two-sided unless `method` says otherwise."""
+    statistic: float
+    n: int
+    """Rows, or clusters where the test exchanges those."""
+    method: str
+
+    def __str__(self) -> str:
+        told = "p<0.001" if self.p < 0.001 else f"p={self.p:.3f}"
+        return f"{told} (n={self.n}, {self.method})"

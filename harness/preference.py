@@ -1,29 +1,49 @@
 """How policies fare: win rates from verdicts between two of them, harmless rates from verdicts on one.
 
-Which rows belong together (the prompt, the seed) is the caller's to say; how verdicts come about is not asked here.
+Which rows belong together (the prompt, the seed) is the caller's to say; how verdicts come about is not asked here. A
+tie is half a win for each side and its share is reported; what could not be read is no tie (docs/adr/0005).
 """
 
-from collections.abc import Hashable, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Unpack
 
 import numpy as np
 
 from harness.bootstrap import cluster_bootstrap
-from harness.checks import check_lengths, check_words, refusal
+from harness.checks import Floats, check_lengths, check_rng, check_words, numbers, refusal
 from harness.estimates import Estimate
+from harness.means import clustered_error
 from harness.proportions import proportion
+from harness.resampling import Bootstrap, Clusters, group
 
 Outcome = Literal["policy", "opponent", "tie", "unparsed"]
 
 CREDIT = {"policy": 1.0, "tie": 0.5, "opponent": 0.0}
 
 
-class WinRate(NamedTuple):
-    """Share of comparisons that the policy won, and how many rows were ties or could not be read."""
+@dataclass(frozen=True)
+class WinRate:
+    """The share of comparisons that the policy won, its analytic error, and the counts behind it."""
 
     estimate: Estimate
+    standard_error: float
+    """Analytic, clustered where the estimate is (see `standard_error`)."""
+    wins: int
+    losses: int
     ties: int
     unparsed: int
+    """Left out."""
+
+    @property
+    def tie_share(self) -> float:
+        """Ties among the rows that could be read."""
+        return self.ties / self.estimate.n
+
+    @property
+    def discrete(self) -> float:
+        """(wins + ties / 2) / n: other than the estimate where preferences are soft."""
+        return (self.wins + self.ties / 2) / self.estimate.n
 
 
 class HarmlessRate(NamedTuple):
@@ -36,14 +56,14 @@ class HarmlessRate(NamedTuple):
 def win_rate(
     outcomes: Sequence[Outcome],
     *,
-    clusters: Sequence[Hashable],
-    rng: np.random.Generator,
-    level: float = 0.95,
-    resamples: int = 10_000,
+    clusters: Clusters | None = None,
+    seeds: Clusters | None = None,
+    **options: Unpack[Bootstrap],
 ) -> WinRate:
-    """(wins + ties / 2) / (wins + ties + losses) of n `outcomes`, by `cluster_bootstrap` over n `clusters`.
+    """(wins + ties / 2) / (wins + ties + losses) of n `outcomes`, by `cluster_bootstrap` over `clusters` and `seeds`.
 
-    Rows that could not be read are left out and counted, so n of the estimate is wins + ties + losses.
+    Rows that could not be read are left out and counted, so n of the estimate is wins + ties + losses. Without
+    clusters every row must be of another prompt.
 
     Raises `HarnessError` for an unknown outcome, for no rows that could be read, and where `cluster_bootstrap` does.
     Reference: Lee et al. (2023), RLAIF vs. RLHF, arXiv 2309.00267, Evaluation.
@@ -53,26 +73,56 @@ def win_rate(
     >>> print(result.estimate, result.ties, result.unparsed)
     0.625 [0.000, 1.000] (n=4, 3 clusters, cluster bootstrap) 1 1
     """
-    check_lengths("win_rate", outcomes=outcomes, clusters=clusters)
-    check_words("win_rate", "outcomes", outcomes, (*CREDIT, "unparsed"))
-    rows = [(CREDIT[word], cluster) for word, cluster in zip(outcomes, clusters, strict=True) if word != "unparsed"]
-    _check_read("win_rate", rows)
-    values, groups = zip(*rows, strict=True)
-    estimate = cluster_bootstrap(values, groups, rng=rng, level=level, resamples=resamples)
-    return WinRate(estimate, ties=values.count(0.5), unparsed=len(outcomes) - len(rows))
+    _check_columns("win_rate", outcomes=outcomes, clusters=clusters, seeds=seeds)
+    credit = np.array([CREDIT.get(word, np.nan) for word in outcomes])
+    read = ~np.isnan(credit)
+    unparsed = len(credit) - int(read.sum())
+    if unparsed != sum(word == "unparsed" for word in outcomes):
+        check_words("win_rate", "outcomes", outcomes, (*CREDIT, "unparsed"))
+    _check_read("win_rate", read)
+    return _rate(credit[read], _kept(clusters, read), _kept(seeds, read), unparsed, options)
+
+
+def soft_win_rate(
+    preferences: Sequence[float] | Floats,
+    *,
+    clusters: Clusters | None = None,
+    seeds: Clusters | None = None,
+    unparsed: int = 0,
+    **options: Unpack[Bootstrap],
+) -> WinRate:
+    """Mean of n `preferences` in [0, 1], each the probability that the policy's response is preferred; 0.5 is a tie.
+
+    Wins are those above 0.5, losses those below; `discrete` of the result counts each as whole. `unparsed` is how many
+    rows the caller left out; it is reported and changes nothing.
+
+    Raises `HarnessError` for a preference that is NaN or outside [0, 1], and where `cluster_bootstrap` does.
+    Reference: Dubois et al. (2024), arXiv 2404.04475 (weighted win rate of AlpacaEval 2).
+
+    >>> result = soft_win_rate([0.9, 0.5, 0.2, 0.6], rng=np.random.default_rng(0))
+    >>> print(result.estimate, result.discrete)
+    0.550 [0.300, 0.800] (n=4, bootstrap) 0.625
+    """
+    _check_columns("soft_win_rate", preferences=preferences, clusters=clusters, seeds=seeds)
+    found = numbers("soft_win_rate", "preferences", preferences, 0.0, 1.0)
+    if unparsed < 0:
+        raise refusal("soft_win_rate", f"unparsed is {unparsed}", "give how many rows were left out")
+    return _rate(found, clusters, seeds, unparsed, options)
 
 
 def harmless_rate(
     flags: Sequence[bool | None],
     *,
     level: float = 0.95,
-    clusters: Sequence[Hashable] | None = None,
+    clusters: Clusters | None = None,
+    seeds: Clusters | None = None,
     rng: np.random.Generator | None = None,
     resamples: int = 10_000,
 ) -> HarmlessRate:
     """Share of True among the n `flags` that are not None; None could not be read, and is counted.
 
-    The interval is Wilson's, or with `clusters` (n hashables) that of `cluster_bootstrap`, which then needs `rng`.
+    The interval is Wilson's, or with `clusters` or `seeds` that of `cluster_bootstrap`, which then needs `rng`. Several
+    annotators of one response are rows of one cluster.
 
     Raises `HarnessError` for a flag that is no bool, for no rows that could be read, for clusters without rng, and
     where `cluster_bootstrap` does. Reference: Lee et al. (2023), arXiv 2309.00267, Evaluation.
@@ -80,27 +130,44 @@ def harmless_rate(
     >>> print(harmless_rate([True, True, False, True, None]).estimate)
     0.750 [0.301, 0.954] (n=4, wilson)
     """
-    groups: Sequence[Hashable] = range(len(flags)) if clusters is None else clusters
-    check_lengths("harmless_rate", flags=flags, clusters=groups)
-    _check_flags(flags)
-    rows = [(float(flag), group) for flag, group in zip(flags, groups, strict=True) if flag is not None]
-    _check_read("harmless_rate", rows)
-    values, kept = zip(*rows, strict=True)
-    if clusters is None:
-        estimate = proportion(sum(values), len(values), level=level)
-    elif rng is None:
-        raise refusal("harmless_rate", "clusters without rng", "give numpy.random.default_rng(seed)")
-    else:
-        estimate = cluster_bootstrap(values, kept, rng=rng, level=level, resamples=resamples)
-    return HarmlessRate(estimate, unparsed=len(flags) - len(rows))
-
-
-def _check_flags(flags: Sequence[bool | None]) -> None:
+    _check_columns("harmless_rate", flags=flags, clusters=clusters, seeds=seeds)
     for position, flag in enumerate(flags):
         if flag is not None and not isinstance(flag, (bool, np.bool_)):
             raise refusal("harmless_rate", f"flags[{position}] is {flag!r}", "use True, False or None")
+    read = np.array([flag is not None for flag in flags])
+    _check_read("harmless_rate", read)
+    values = np.array([bool(flag) for flag in flags], dtype=np.float64)[read]
+    unparsed = len(flags) - len(values)
+    if clusters is None and seeds is None:
+        return HarmlessRate(proportion(float(values.sum()), len(values), level=level), unparsed)
+    if rng is None:
+        raise refusal("harmless_rate", "clusters without rng", "give numpy.random.default_rng(seed)")
+    inner, outer = _kept(clusters, read), _kept(seeds, read)
+    estimate = cluster_bootstrap(values, inner, seeds=outer, rng=rng, level=level, resamples=resamples)
+    return HarmlessRate(estimate, unparsed)
 
 
-def _check_read(where: str, rows: Sequence[object]) -> None:
-    if not rows:
+def _rate(
+    credit: Floats, clusters: Clusters | None, seeds: Clusters | None, unparsed: int, options: Bootstrap
+) -> WinRate:
+    check_rng("win_rate", options.get("rng"))
+    estimate = cluster_bootstrap(credit, clusters, seeds=seeds, **options)
+    ties = int(np.sum(credit == 0.5))
+    wins = int(np.sum(credit > 0.5))
+    error = clustered_error(credit, group("win_rate", len(credit), clusters if seeds is None else seeds))
+    return WinRate(estimate, error, wins, len(credit) - wins - ties, ties, unparsed)
+
+
+def _check_columns(where: str, **columns: Clusters | None) -> None:
+    check_lengths(where, **{name: column for name, column in columns.items() if column is not None})
+
+
+def _kept(labels: Clusters | None, read: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Clusters | None:
+    if labels is None or read.all():
+        return labels
+    return [label for label, keep in zip(labels, read, strict=True) if keep]
+
+
+def _check_read(where: str, read: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
+    if not read.any():
         raise refusal(where, "no row could be read", "give at least one that is parsed")

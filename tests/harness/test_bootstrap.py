@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import HarnessError, cluster_bootstrap, proportion
-from harness import bootstrap as module
+from harness import resampling as module
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -150,7 +150,7 @@ def test_interval_follows_shift_and_scale(seed: int, shift: float, scale: float)
     [
         ([], [], {}, "cluster_bootstrap: values and clusters empty; give at least one row"),
         ([1.0, 0.0], ["a"], {}, r"lengths differ \(values has 2, clusters has 1\); give one entry for each row"),
-        ([1.0, 0.0], ["a", "a"], {}, "all rows are in one cluster; give 2 or more: the interval is undefined"),
+        ([1.0, 0.0], ["a", "a"], {}, "all rows are in one cluster; give 2 or more clusters: the interval is undefined"),
         ([1.0, math.nan], ["a", "b"], {}, r"values\[1\] is nan; give finite numbers"),
         ([None, 1.0], ["a", "b"], {}, r"values\[0\] is None"),
         ([3.0, 3.0], ["a", "b"], {}, "all clusters have the mean 3; give clusters that differ"),

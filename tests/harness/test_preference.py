@@ -102,7 +102,7 @@ def test_harmless_rate_by_clusters() -> None:
 @pytest.mark.parametrize(
     ("flags", "options", "message"),
     [
-        ([], {}, "harmless_rate: flags and clusters empty"),
+        ([], {}, "harmless_rate: flags empty"),
         ([None, None], {}, "harmless_rate: no row could be read"),
         ([True, "yes"], {}, r"harmless_rate: flags\[1\] is 'yes'; use True, False or None"),
         ([True, 0.5], {}, r"flags\[1\] is 0.5"),

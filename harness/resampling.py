@@ -1,0 +1,295 @@
+"""The machinery under every bootstrap interval: who is resampled together, the draws, and the interval made of them.
+
+A statistic is a function of column totals (a mean is ΣS / Σm), so a resample never touches rows. Groups with equal
+totals are interchangeable: one multinomial draw over the distinct totals has the law of drawing the groups one by one,
+at a cost that does not grow with the rows. Statistics that must be fitted take the drawn weights instead.
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Required, TypedDict
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from harness.checks import Floats, Ints, check_level, check_rng, refusal
+from harness.estimates import Estimate
+
+Interval = Literal["percentile", "basic", "bca"]
+Clusters = Sequence[Hashable] | np.ndarray[Any, Any]
+Statistic = Callable[[Floats], Floats]
+"""From totals (..., columns) to values (...): vectorised over all but the last axis; NaN where it is undefined."""
+
+BLOCK = 2_000_000
+"""Counts that are drawn at once: 16 MB, whatever the number of groups and of resamples."""
+LOST = 0.01
+"""Share of resamples that may be undefined (a kappa of one category) and are left out; more are refused."""
+
+
+class Bootstrap(TypedDict, total=False):
+    """Options of every bootstrap: `rng` is required; level 0.95, resamples 10,000, interval percentile."""
+
+    rng: Required[np.random.Generator]
+    level: float
+    resamples: int
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Checked options of a bootstrap."""
+
+    rng: np.random.Generator
+    level: float
+    resamples: int
+    interval: Interval
+
+    @classmethod
+    def of(cls, where: str, options: Bootstrap) -> "Settings":
+        """Fill in what is not given and refuse what cannot be."""
+        known = ("rng", "level", "resamples", "interval")
+        if unknown := set(options) - set(known):
+            raise refusal(where, f"{', '.join(sorted(unknown))} is no option", f"give some of {', '.join(known)}")
+        made = cls(
+            check_rng(where, options.get("rng")),
+            options.get("level", 0.95),
+            options.get("resamples", 10_000),
+            options.get("interval", "percentile"),
+        )
+        check_level(where, made.level)
+        if made.resamples < 100:
+            raise refusal(where, f"resamples is {made.resamples}", "give at least 100, such as 10000")
+        if made.interval not in ("percentile", "basic", "bca"):
+            raise refusal(where, f"interval is {made.interval!r}", "use percentile, basic or bca")
+        return made
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Which rows are resampled together: `codes` (n,) is the cluster of each row, `seeds` (count,) the seed of each."""
+
+    codes: Ints
+    count: int
+    seeds: Ints | None = None
+    alone: bool = False
+    """Every row is its own cluster, and nobody named any."""
+
+    @property
+    def named(self) -> int | None:
+        """The number of clusters to report: None where rows are independent."""
+        return None if self.alone else self.count
+
+    def totals(self, columns: Floats) -> Floats:
+        """Column totals of each cluster: (n, k) to (count, k)."""
+        if self.alone:
+            return columns
+        return np.stack([np.bincount(self.codes, column, self.count) for column in columns.T], axis=1)
+
+
+def group(where: str, rows: int, clusters: Clusters | None = None, seeds: Clusters | None = None) -> Groups:
+    """Number the clusters of n rows; with `seeds`, a cluster lies within a seed, and both are resampled.
+
+    Raises `HarnessError` for lengths that differ, a NaN, and fewer than two clusters or seeds.
+    """
+    if clusters is None and seeds is None:
+        _at_least_two(where, rows, "rows", f"rows are {rows}")
+        return Groups(np.arange(rows), rows, alone=True)
+    inner = np.arange(rows) if clusters is None else _numbered(where, "clusters", clusters, rows)
+    if seeds is None:
+        count = int(inner.max()) + 1
+        _at_least_two(where, count, "clusters", "all rows are in one cluster")
+        return Groups(inner, count)
+    outer = _numbered(where, "seeds", seeds, rows)
+    _at_least_two(where, int(outer.max()) + 1, "seeds", "all rows are of one seed")
+    pairs, codes = np.unique(outer * (int(inner.max()) + 1) + inner, return_inverse=True)
+    return Groups(codes, len(pairs), seeds=pairs // (int(inner.max()) + 1))
+
+
+def bootstrap_totals(
+    where: str,
+    columns: Floats,
+    statistic: Statistic,
+    groups: Groups,
+    options: Bootstrap,
+    *,
+    name: str = "bootstrap",
+) -> Estimate:
+    """A statistic of the totals of `columns` (n, k), its interval from resampling groups.
+
+    `statistic` maps totals (..., k) to values (...). Raises `HarnessError` where the statistic is undefined on all rows
+    or on more than 1 % of resamples, and where no resample differs from another.
+    """
+    settings = Settings.of(where, options)
+    totals = groups.totals(columns)
+    drawn = _statistics(totals, statistic, groups, settings)
+    value = float(statistic(totals.sum(axis=0)))
+    left = statistic(_without_one(totals, groups)) if settings.interval == "bca" else np.empty(0)
+    return interval_of(where, value, drawn, left, groups, settings, rows=len(columns), name=name)
+
+
+def drawn_weights(groups: Groups, settings: Settings) -> Iterator[Floats]:
+    """For each resample, how often each row is in it: (n,) whole numbers. For statistics that are fitted."""
+    rng, count, seeds = settings.rng, groups.count, groups.seeds
+    even = np.full(count, 1.0 / count)
+    for _ in range(settings.resamples):
+        if seeds is None:
+            drawn = rng.multinomial(count, even)
+        else:
+            sizes = np.bincount(seeds)
+            times = rng.multinomial(len(sizes), np.full(len(sizes), 1.0 / len(sizes)))
+            drawn = np.empty(count, dtype=np.int64)
+            for seed, size in enumerate(sizes):
+                drawn[seeds == seed] = rng.multinomial(times[seed] * size, np.full(size, 1.0 / size))
+        yield drawn.astype(np.float64)[groups.codes]
+
+
+def weights_without_one(groups: Groups) -> Iterator[Floats]:
+    """Row weights that leave out one cluster, or one seed, in turn: what BCa needs."""
+    outer = groups.codes if groups.seeds is None else groups.seeds[groups.codes]
+    for left_out in range(int(outer.max()) + 1):
+        yield (outer != left_out).astype(np.float64)
+
+
+def interval_of(
+    where: str,
+    value: float,
+    drawn: Floats,
+    left: Floats,
+    groups: Groups,
+    settings: Settings,
+    *,
+    rows: int,
+    name: str = "bootstrap",
+) -> Estimate:
+    """The estimate from its resampled values; `left` holds the leave-one-group-out values, for BCa only.
+
+    - percentile: quantiles (1 ± level) / 2 of the drawn values.
+    - basic: 2 value - those quantiles, exchanged.
+    - bca: quantiles Φ(z₀ + (z₀ + z) / (1 - a (z₀ + z))) with z₀ from the share of draws below the value (ties half) and
+      a from the skewness of the leave-one-out values. Reference: Efron (1987), Better Bootstrap Confidence Intervals.
+
+    A value outside its interval (few groups) is let in. Undefined draws up to 1 % are left out and said in `method`.
+    """
+    if not np.isfinite(value):
+        raise refusal(where, "the figure is undefined on these rows", "give rows that differ")
+    kept = drawn[np.isfinite(drawn)]
+    lost = len(drawn) - len(kept)
+    if lost > LOST * len(drawn):
+        raise refusal(
+            where, f"undefined in {lost} of {len(drawn)} resamples", "give more rows, or rows that differ more"
+        )
+    if np.ptp(kept) <= 1e-12 * max(1e-300, float(np.abs(kept).max())):
+        raise refusal(where, f"every resample gives {kept[0]:g}", "give rows that differ: the interval is undefined")
+    low, high = _ends(where, value, kept, left, settings)
+    return Estimate(
+        value,
+        min(low, value),
+        max(high, value),
+        settings.level,
+        n=rows,
+        clusters=groups.named,
+        method=_method(name, groups, settings, lost),
+    )
+
+
+def _method(name: str, groups: Groups, settings: Settings, lost: int) -> str:
+    kind = "" if settings.interval == "percentile" else f" {settings.interval}"
+    left_out = f", {lost} of {settings.resamples} resamples undefined" if lost else ""
+    if groups.seeds is not None:
+        return f"hierarchical {name}{kind} over {int(groups.seeds.max()) + 1} seeds{left_out}"
+    return f"{'' if groups.alone else 'cluster '}{name}{kind}{left_out}"
+
+
+def _ends(where: str, value: float, drawn: Floats, left: Floats, settings: Settings) -> tuple[float, float]:
+    tails = np.array([(1.0 - settings.level) / 2.0, (1.0 + settings.level) / 2.0])
+    if settings.interval == "bca":
+        tails = _accelerated(where, value, drawn, left, tails)
+    low, high = (float(end) for end in np.quantile(drawn, tails))
+    return (2.0 * value - high, 2.0 * value - low) if settings.interval == "basic" else (low, high)
+
+
+def _accelerated(where: str, value: float, drawn: Floats, left: Floats, tails: Floats) -> Floats:
+    near = 1e-12 * max(1.0, abs(value))  # two sums of the same numbers in another order are no difference
+    below = float(np.mean(drawn < value - near) + 0.5 * np.mean(np.abs(drawn - value) <= near))
+    if not 0.0 < below < 1.0 or not np.isfinite(left).all():
+        raise refusal(where, "bca is undefined here", "give more rows, or use percentile")
+    apart = left.mean() - left
+    spread = float(np.sum(apart**2)) ** 1.5
+    skew = float(np.sum(apart**3)) / (6.0 * spread) if spread > 0.0 else 0.0
+    shift = ndtri(below) + ndtri(tails)
+    moved: Floats = ndtr(ndtri(below) + shift / (1.0 - skew * shift))
+    return moved
+
+
+def _statistics(totals: Floats, statistic: Statistic, groups: Groups, settings: Settings) -> Floats:
+    """Values of the statistic in each resample, drawn block by block."""
+    drawn = np.empty(settings.resamples)
+    draw, width = _drawer(totals, groups, settings.rng)
+    step = max(1, BLOCK // width)
+    for start in range(0, settings.resamples, step):
+        stop = min(start + step, settings.resamples)
+        drawn[start:stop] = statistic(draw(stop - start))
+    return drawn
+
+
+def _drawer(totals: Floats, groups: Groups, rng: np.random.Generator) -> tuple[Callable[[int], Floats], int]:
+    """A function from a number of resamples to their totals (resamples, k), and the counts that one of them needs."""
+    if groups.seeds is None:
+        kinds, counts = _kinds(totals)
+        shares = counts / counts.sum()
+        return lambda size: rng.multinomial(len(totals), shares, size=size) @ kinds, len(kinds)
+    parts = [_kinds(totals[groups.seeds == seed]) for seed in range(int(groups.seeds.max()) + 1)]
+
+    def draw(size: int) -> Floats:
+        times = rng.multinomial(len(parts), np.full(len(parts), 1.0 / len(parts)), size=size)
+        found = np.zeros((size, totals.shape[1]))
+        for seed, (kinds, counts) in enumerate(parts):
+            # m draws of a seed's clusters with replacement, one after another, are one draw of m times as many
+            found += rng.multinomial(times[:, seed] * int(counts.sum()), counts / counts.sum()) @ kinds
+        return found
+
+    return draw, max(len(kinds) for kinds, _ in parts)
+
+
+def _kinds(totals: Floats) -> tuple[Floats, Ints]:
+    """The distinct rows and how often each occurs; column by column, which is faster than sorting rows."""
+    codes = np.zeros(len(totals), dtype=np.intp)
+    for column in totals.T:
+        if np.ptp(column) > 0.0:
+            _, found = np.unique(column, return_inverse=True)
+            codes = codes * (int(found.max()) + 1) + found
+            _, codes = np.unique(codes, return_inverse=True)
+    counts = np.bincount(codes)
+    first = np.empty(len(counts), dtype=np.intp)
+    first[codes] = np.arange(len(codes))
+    return totals[first], counts
+
+
+def _without_one(totals: Floats, groups: Groups) -> Floats:
+    whole = totals.sum(axis=0)
+    if groups.seeds is None:
+        return np.asarray(whole - totals)
+    of_seeds = [totals[groups.seeds == seed].sum(axis=0) for seed in range(int(groups.seeds.max()) + 1)]
+    return np.asarray(whole - np.stack(of_seeds))
+
+
+def _numbered(where: str, name: str, labels: Clusters, rows: int) -> Ints:
+    if len(labels) != rows:
+        raise refusal(where, f"lengths differ ({name} has {len(labels)}, rows are {rows})", "give one for each row")
+    array = getattr(labels, "to_numpy", lambda: labels)()
+    if isinstance(array, np.ndarray) and array.dtype.kind in "biufUS":
+        if array.dtype.kind == "f" and np.isnan(array).any():
+            raise refusal(where, f"{name}[{int(np.argmax(np.isnan(array)))}] is nan", "name the cluster of each row")
+        return np.unique(array, return_inverse=True)[1]
+    known: dict[Hashable, int] = {}
+    codes = np.array([known.setdefault(label, len(known)) for label in array], dtype=np.intp)
+    for label, code in known.items():
+        if label is None or label != label:
+            at = int(np.argmax(codes == code))
+            raise refusal(where, f"{name}[{at}] is {label}", "name the cluster of each row")
+    return codes
+
+
+def _at_least_two(where: str, count: int, many: str, wrong: str) -> None:
+    if count < 2:
+        raise refusal(where, wrong, f"give 2 or more {many}: the interval is undefined")
