@@ -20,8 +20,8 @@ Clusters = Sequence[Hashable] | np.ndarray[Any, Any]
 Statistic = Callable[[Floats], Floats]
 """From totals (..., columns) to values (...): vectorised over all but the last axis; NaN where it is undefined."""
 
-BLOCK = 2_000_000
-"""Counts that are drawn at once: 16 MB, whatever the number of groups and of resamples."""
+BLOCK = 200_000
+"""Counts that are drawn at once: 1.6 MB, whatever the number of groups and of resamples."""
 LOST = 0.01
 """Share of resamples that may be undefined (a kappa of one category) and are left out; more are refused."""
 
