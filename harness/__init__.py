@@ -6,10 +6,11 @@ never inside it. An interval that is undefined is refused in one line, never pri
 """
 
 from harness.agreement import Alignment, PositionBias, alignment, longer_wins, majority, positional_agreement
-from harness.bootstrap import cluster_bootstrap
+from harness.bootstrap import bootstrap, bootstrap_ratio, cluster_bootstrap
 from harness.checks import HarnessError
 from harness.estimates import Estimate
-from harness.preference import HarmlessRate, WinRate, harmless_rate, win_rate
+from harness.means import mean, standard_error
+from harness.preference import HarmlessRate, WinRate, harmless_rate, soft_win_rate, win_rate
 from harness.proportions import proportion
 from harness.tables import table
 

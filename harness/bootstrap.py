@@ -18,6 +18,8 @@ from harness.resampling import (
     Clusters,
     Groups,
     Settings,
+    Totals,
+    bootstrap_reduced,
     bootstrap_totals,
     drawn_weights,
     group,
@@ -56,11 +58,7 @@ def cluster_bootstrap(
     check_lengths(where, values=values) if clusters is None else check_lengths(where, values=values, clusters=clusters)
     found = numbers(where, "values", values)
     settings, groups = Settings.of(where, options), group(where, len(found), clusters, seeds)
-    columns = np.stack([found, np.ones(len(found))], axis=1)
-    means = _ratio(groups.totals(columns))
-    if np.ptp(means) <= 1e-12 * np.abs(means).max():
-        return _same_everywhere(float(found.mean()), len(found), groups, settings.level)
-    return bootstrap_totals(where, columns, _ratio, groups, options)
+    return mean_of_totals(where, Totals.of(np.stack([found, np.ones(len(found))], axis=1), groups), settings)
 
 
 def bootstrap_ratio(
@@ -113,15 +111,24 @@ def bootstrap(
     return interval_of("bootstrap", value, drawn, left, groups, settings, rows=rows)
 
 
+def mean_of_totals(where: str, totals: Totals, settings: Settings) -> Estimate:
+    """The estimate of a mean from totals of (value, 1); see `cluster_bootstrap`."""
+    means = np.concatenate([_ratio(kinds) for kinds, _ in totals.parts])
+    if np.ptp(means) <= 1e-12 * np.abs(means).max():
+        return _same_everywhere(where, float(_ratio(totals.whole)), totals.groups, settings.level)
+    return bootstrap_reduced(where, totals, _ratio, settings)
+
+
 def _ratio(totals: Floats) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(totals[..., 0] / totals[..., 1])
 
 
-def _same_everywhere(value: float, rows: int, groups: Groups, level: float) -> Estimate:
+def _same_everywhere(where: str, value: float, groups: Groups, level: float) -> Estimate:
     if not -1e-12 <= value <= 1.0 + 1e-12:
-        raise refusal("cluster_bootstrap", f"all clusters have the mean {value:g}", "give clusters that differ")
+        raise refusal(where, f"all clusters have the mean {value:g}", "give clusters that differ")
     value = min(max(value, 0.0), 1.0)
     low, high = wilson_interval(value, groups.count, level)
     method = "wilson" if groups.alone else "wilson on clusters"
+    rows = len(groups.codes)
     return Estimate(value, min(low, value), max(high, value), level, n=rows, clusters=groups.named, method=method)

@@ -7,7 +7,7 @@ from scipy.special import stdtrit
 
 from harness.checks import Floats, check_lengths, check_level, numbers, refusal
 from harness.estimates import Estimate
-from harness.resampling import Clusters, Groups, group
+from harness.resampling import Clusters, Groups, Totals, group
 
 
 def standard_error(values: Sequence[float] | Floats, *, clusters: Clusters | None = None) -> float:
@@ -53,8 +53,12 @@ def mean(values: Sequence[float] | Floats, *, clusters: Clusters | None = None, 
 
 def clustered_error(values: Floats, groups: Groups) -> float:
     """The standard error of the mean of checked values (n,); see `standard_error`."""
-    columns = np.stack([values, np.ones(len(values))], axis=1)
-    totals = groups.totals(columns)
-    residuals = totals[:, 0] - totals[:, 1] * values.mean()
-    count = groups.count
-    return float(np.sqrt(count / (count - 1) * np.sum(residuals**2)) / len(values))
+    return error_of_totals(Totals.of(np.stack([values, np.ones(len(values))], axis=1), groups))
+
+
+def error_of_totals(totals: Totals) -> float:
+    """The standard error of a mean from totals of (value, 1); over seeds where there are any."""
+    sums, times = totals.exchanged()
+    whole, count = totals.whole, int(times.sum())
+    residuals = sums[:, 0] - sums[:, 1] * whole[0] / whole[1]
+    return float(np.sqrt(count / (count - 1) * (times @ residuals**2)) / whole[1])

@@ -10,12 +10,12 @@ from typing import Literal, NamedTuple, Unpack
 
 import numpy as np
 
-from harness.bootstrap import cluster_bootstrap
-from harness.checks import Floats, check_lengths, check_rng, check_words, numbers, refusal
+from harness.bootstrap import cluster_bootstrap, mean_of_totals
+from harness.checks import Floats, check_lengths, check_words, numbers, refusal
 from harness.estimates import Estimate
-from harness.means import clustered_error
+from harness.means import error_of_totals
 from harness.proportions import proportion
-from harness.resampling import Bootstrap, Clusters, group
+from harness.resampling import Bootstrap, Clusters, Settings, Totals, group
 
 Outcome = Literal["policy", "opponent", "tie", "unparsed"]
 
@@ -150,12 +150,14 @@ def harmless_rate(
 def _rate(
     credit: Floats, clusters: Clusters | None, seeds: Clusters | None, unparsed: int, options: Bootstrap
 ) -> WinRate:
-    check_rng("win_rate", options.get("rng"))
-    estimate = cluster_bootstrap(credit, clusters, seeds=seeds, **options)
+    where = "win_rate"
+    settings, groups = Settings.of(where, options), group(where, len(credit), clusters, seeds)
+    totals = Totals.of(np.stack([credit, np.ones(len(credit))], axis=1), groups)
     ties = int(np.sum(credit == 0.5))
     wins = int(np.sum(credit > 0.5))
-    error = clustered_error(credit, group("win_rate", len(credit), clusters if seeds is None else seeds))
-    return WinRate(estimate, error, wins, len(credit) - wins - ties, ties, unparsed)
+    losses = len(credit) - wins - ties
+    estimate = mean_of_totals(where, totals, settings)
+    return WinRate(estimate, error_of_totals(totals), wins, losses, ties, unparsed)
 
 
 def _check_columns(where: str, **columns: Clusters | None) -> None:

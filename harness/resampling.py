@@ -105,6 +105,33 @@ def group(where: str, rows: int, clusters: Clusters | None = None, seeds: Cluste
     return Groups(codes, len(pairs), seeds=pairs // (int(inner.max()) + 1))
 
 
+@dataclass(frozen=True)
+class Totals:
+    """Column totals of clusters, equal ones once: for each seed (or once) the distinct totals and their counts."""
+
+    parts: tuple[tuple[Floats, Ints], ...]
+    groups: Groups
+
+    @classmethod
+    def of(cls, columns: Floats, groups: Groups) -> "Totals":
+        """Of columns (n, k), one row a row of the data."""
+        totals = groups.totals(columns)
+        if groups.seeds is None:
+            return cls((_kinds(totals),), groups)
+        return cls(tuple(_kinds(totals[groups.seeds == seed]) for seed in range(groups.seeds.max() + 1)), groups)
+
+    @property
+    def whole(self) -> Floats:
+        """The totals over all rows (k,)."""
+        return np.asarray(sum(counts @ kinds for kinds, counts in self.parts))
+
+    def exchanged(self) -> tuple[Floats, Ints]:
+        """The totals of what is resampled first (seeds, or else clusters), and how often each occurs."""
+        if len(self.parts) == 1:
+            return self.parts[0]
+        return np.stack([counts @ kinds for kinds, counts in self.parts]), np.ones(len(self.parts), dtype=np.intp)
+
+
 def bootstrap_totals(
     where: str,
     columns: Floats,
@@ -119,12 +146,20 @@ def bootstrap_totals(
     `statistic` maps totals (..., k) to values (...). Raises `HarnessError` where the statistic is undefined on all rows
     or on more than 1 % of resamples, and where no resample differs from another.
     """
-    settings = Settings.of(where, options)
-    totals = groups.totals(columns)
-    drawn = _statistics(totals, statistic, groups, settings)
-    value = float(statistic(totals.sum(axis=0)))
-    left = statistic(_without_one(totals, groups)) if settings.interval == "bca" else np.empty(0)
-    return interval_of(where, value, drawn, left, groups, settings, rows=len(columns), name=name)
+    return bootstrap_reduced(where, Totals.of(columns, groups), statistic, Settings.of(where, options), name=name)
+
+
+def bootstrap_reduced(
+    where: str, totals: Totals, statistic: Statistic, settings: Settings, *, name: str = "bootstrap"
+) -> Estimate:
+    """`bootstrap_totals` of totals that are reduced already."""
+    drawn = _statistics(totals, statistic, settings)
+    whole, left = totals.whole, np.empty(0)
+    if settings.interval == "bca":
+        exchanged, times = totals.exchanged()
+        left = np.repeat(statistic(whole - exchanged), times)
+    rows = len(totals.groups.codes)
+    return interval_of(where, float(statistic(whole)), drawn, left, totals.groups, settings, rows=rows, name=name)
 
 
 def drawn_weights(groups: Groups, settings: Settings) -> Iterator[Floats]:
@@ -221,62 +256,53 @@ def _accelerated(where: str, value: float, drawn: Floats, left: Floats, tails: F
     return moved
 
 
-def _statistics(totals: Floats, statistic: Statistic, groups: Groups, settings: Settings) -> Floats:
+def _statistics(totals: Totals, statistic: Statistic, settings: Settings) -> Floats:
     """Values of the statistic in each resample, drawn block by block."""
     drawn = np.empty(settings.resamples)
-    draw, width = _drawer(totals, groups, settings.rng)
-    step = max(1, BLOCK // width)
+    step = max(1, BLOCK // max(len(counts) for _, counts in totals.parts))
     for start in range(0, settings.resamples, step):
         stop = min(start + step, settings.resamples)
-        drawn[start:stop] = statistic(draw(stop - start))
+        drawn[start:stop] = statistic(_draw(totals, settings.rng, stop - start))
     return drawn
 
 
-def _drawer(totals: Floats, groups: Groups, rng: np.random.Generator) -> tuple[Callable[[int], Floats], int]:
-    """A function from a number of resamples to their totals (resamples, k), and the counts that one of them needs."""
-    if groups.seeds is None:
-        kinds, counts = _kinds(totals)
-        shares = counts / counts.sum()
-        return lambda size: rng.multinomial(len(totals), shares, size=size) @ kinds, len(kinds)
-    parts = [_kinds(totals[groups.seeds == seed]) for seed in range(int(groups.seeds.max()) + 1)]
-
-    def draw(size: int) -> Floats:
-        times = rng.multinomial(len(parts), np.full(len(parts), 1.0 / len(parts)), size=size)
-        found = np.zeros((size, totals.shape[1]))
-        for seed, (kinds, counts) in enumerate(parts):
-            # m draws of a seed's clusters with replacement, one after another, are one draw of m times as many
-            found += rng.multinomial(times[:, seed] * int(counts.sum()), counts / counts.sum()) @ kinds
-        return found
-
-    return draw, max(len(kinds) for kinds, _ in parts)
+def _draw(totals: Totals, rng: np.random.Generator, size: int) -> Floats:
+    """Column totals of that many resamples, (size, k)."""
+    if len(totals.parts) == 1:
+        kinds, counts = totals.parts[0]
+        return np.asarray(rng.multinomial(counts.sum(), counts / counts.sum(), size=size) @ kinds)
+    times = rng.multinomial(len(totals.parts), np.full(len(totals.parts), 1.0 / len(totals.parts)), size=size)
+    found = np.zeros((size, totals.parts[0][0].shape[1]))
+    for seed, (kinds, counts) in enumerate(totals.parts):
+        # m draws of a seed's clusters with replacement, one after another, are one draw of m times as many
+        found += rng.multinomial(times[:, seed] * int(counts.sum()), counts / counts.sum()) @ kinds
+    return found
 
 
 def _kinds(totals: Floats) -> tuple[Floats, Ints]:
-    """The distinct rows and how often each occurs; column by column, which is faster than sorting rows."""
-    codes = np.zeros(len(totals), dtype=np.intp)
+    """The distinct rows and how often each occurs; by numbering the values of each column, which beats sorting rows."""
+    codes, size = np.zeros(len(totals), dtype=np.intp), 1
     for column in totals.T:
-        if np.ptp(column) > 0.0:
-            _, found = np.unique(column, return_inverse=True)
-            codes = codes * (int(found.max()) + 1) + found
-            _, codes = np.unique(codes, return_inverse=True)
-    counts = np.bincount(codes)
-    first = np.empty(len(counts), dtype=np.intp)
-    first[codes] = np.arange(len(codes))
-    return totals[first], counts
-
-
-def _without_one(totals: Floats, groups: Groups) -> Floats:
-    whole = totals.sum(axis=0)
-    if groups.seeds is None:
-        return np.asarray(whole - totals)
-    of_seeds = [totals[groups.seeds == seed].sum(axis=0) for seed in range(int(groups.seeds.max()) + 1)]
-    return np.asarray(whole - np.stack(of_seeds))
+        values = np.unique(column)
+        if len(values) > 1:
+            codes = codes * len(values) + np.searchsorted(values, column)
+            size *= len(values)
+        if size > 4 * len(totals):
+            values, codes = np.unique(codes, return_inverse=True)
+            size = len(values)
+    counts = np.bincount(codes, minlength=size)
+    last = np.empty(size, dtype=np.intp)
+    last[codes] = np.arange(len(codes))
+    present = np.flatnonzero(counts)
+    return totals[last[present]], counts[present]
 
 
 def _numbered(where: str, name: str, labels: Clusters, rows: int) -> Ints:
     if len(labels) != rows:
         raise refusal(where, f"lengths differ ({name} has {len(labels)}, rows are {rows})", "give one for each row")
     array = getattr(labels, "to_numpy", lambda: labels)()
+    if isinstance(array, np.ndarray) and array.dtype.kind in "iu" and np.ptp(array) <= 4 * rows:
+        return _renumbered(array)
     if isinstance(array, np.ndarray) and array.dtype.kind in "biufUS":
         if array.dtype.kind == "f" and np.isnan(array).any():
             raise refusal(where, f"{name}[{int(np.argmax(np.isnan(array)))}] is nan", "name the cluster of each row")
@@ -288,6 +314,13 @@ def _numbered(where: str, name: str, labels: Clusters, rows: int) -> Ints:
             at = int(np.argmax(codes == code))
             raise refusal(where, f"{name}[{at}] is {label}", "name the cluster of each row")
     return codes
+
+
+def _renumbered(labels: Ints) -> Ints:
+    """Whole numbers that lie close together, by counting instead of sorting."""
+    shifted = labels - labels.min()
+    places: Ints = np.cumsum(np.bincount(shifted) > 0) - 1
+    return np.asarray(places[shifted], dtype=np.intp)
 
 
 def _at_least_two(where: str, count: int, many: str, wrong: str) -> None:

@@ -82,7 +82,11 @@ def test_import_is_light() -> None:
     code = "import harness, sys; print(sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "'harness'" in loaded
-    assert not [name for name in ("torch", "rlaif_spec", "yaml", "pandas", "scipy.stats", "scipy.optimize") if f"'{name}'" in loaded]
+    assert not [
+        name
+        for name in ("torch", "rlaif_spec", "yaml", "pandas", "scipy.stats", "scipy.optimize")
+        if f"'{name}'" in loaded
+    ]
 
 
 def test_every_public_name_is_documented() -> None:

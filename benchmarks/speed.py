@@ -1,0 +1,94 @@
+"""The harness beside its peers, timed in one run on one thread: `python -m benchmarks.speed` prints a table.
+
+Only the ratios mean something: machines differ and are shared. Each call is timed several times and the shortest
+time counts; a peer that takes many seconds is timed once.
+"""
+
+import os
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
+    os.environ[name] = "1"  # before numpy loads: one thread for everybody
+
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from harness.preference import soft_win_rate
+
+ROWS = 100_000
+RESAMPLES = 10_000
+
+
+class Timing(NamedTuple):
+    """One row of the table."""
+
+    what: str
+    seconds: float
+    peer: str
+    peer_seconds: float
+
+    def __str__(self) -> str:
+        ratio = f"{self.peer_seconds / self.seconds:.0f} x" if self.peer else ""
+        peer_seconds = f"{self.peer_seconds:.3f}" if self.peer else ""
+        return f"| {self.what} | {self.seconds:.4f} | {self.peer} | {peer_seconds} | {ratio} |"
+
+
+def main() -> None:
+    """Print the table."""
+    print("| harness | seconds | peer | its seconds | ratio |\n|---|---|---|---|---|")
+    for row in [*_bootstrap()]:
+        print(row, flush=True)
+    print(*_memory(), sep="\n")
+
+
+def seconds(call: Callable[[], Any], times: int = 5) -> float:
+    """The shortest of several runs."""
+    taken = []
+    for _ in range(times):
+        start = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - start)
+    return min(taken)
+
+
+def _bootstrap() -> list[Timing]:
+    import scipy.stats
+    from arch.bootstrap import IIDBootstrap
+
+    rng = np.random.default_rng(0)
+    values = rng.choice([0.0, 0.5, 1.0], size=ROWS, p=[0.4, 0.1, 0.5])
+    clusters = np.arange(ROWS) // 2
+    what = f"interval of a win rate, {RESAMPLES:,} resamples, {ROWS:,} rows"
+    ours = seconds(lambda: soft_win_rate(values, rng=rng, resamples=RESAMPLES))
+    clustered = seconds(lambda: soft_win_rate(values, clusters=clusters, rng=rng, resamples=RESAMPLES))
+
+    def scipys() -> Any:
+        return scipy.stats.bootstrap((values,), np.mean, n_resamples=RESAMPLES, method="percentile", batch=100, rng=rng)
+
+    def archs() -> Any:
+        return IIDBootstrap(values, seed=0).conf_int(np.mean, RESAMPLES, method="percentile")
+
+    theirs, arch = seconds(scipys, 1), seconds(archs, 1)
+    return [
+        Timing(what, ours, "scipy.stats.bootstrap, percentile", theirs),
+        Timing(what, ours, "arch IIDBootstrap, percentile", arch),
+        Timing(f"the same in {ROWS // 2:,} clusters", clustered, "scipy.stats.bootstrap, rows", theirs),
+    ]
+
+
+def _memory() -> list[str]:
+    values = np.random.default_rng(0).choice([0.0, 0.5, 1.0], size=ROWS)
+    lines = ["", "| resamples | peak memory beyond the input, MB |", "|---|---|"]
+    for resamples in (1_000, 10_000, 100_000):
+        tracemalloc.start()
+        soft_win_rate(values, rng=np.random.default_rng(1), resamples=resamples)
+        lines.append(f"| {resamples:,} | {tracemalloc.get_traced_memory()[1] / 1e6:.1f} |")
+        tracemalloc.stop()
+    return lines
+
+
+if __name__ == "__main__":
+    main()
