@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import harness
 from harness import Estimate, HarnessError
+from harness.estimates import Significance
 
 SOUND: dict[str, Any] = {
     "value": 0.5,
@@ -92,3 +93,7 @@ def test_import_is_light() -> None:
 def test_every_public_name_is_documented() -> None:
     assert [name for name in harness.__all__ if not getattr(harness, name).__doc__] == []
     assert harness.__all__ == sorted(harness.__all__)
+
+
+def test_a_small_p_is_not_printed_as_zero() -> None:
+    assert str(Significance(0.0004, 3.5, 90, "z")) == "p<0.001 (n=90, z)"

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import HarnessError, cluster_bootstrap, harmless_rate, proportion, win_rate
+from harness import (
+    HarnessError,
+    cluster_bootstrap,
+    harmless_rate,
+    proportion,
+    soft_win_rate,
+    standard_error,
+    win_rate,
+)
 from harness.preference import Outcome
 
 Rows = list[tuple[Outcome, int]]
@@ -114,3 +122,56 @@ def test_harmless_rate_by_clusters() -> None:
 def test_harmless_rate_refusals(flags: list[Any], options: dict[str, Any], message: str) -> None:
     with pytest.raises(HarnessError, match=message):
         harmless_rate(flags, **options)
+
+
+@settings(max_examples=40, deadline=None)
+@given(verdict_rows)
+def test_soft_preferences_of_hard_verdicts_are_the_win_rate(rows: Rows) -> None:
+    credit = {"policy": 1.0, "tie": 0.5, "opponent": 0.0}
+    hard = rate(rows, 300)
+    read = [(credit[outcome], cluster) for outcome, cluster in rows if outcome in credit]
+    soft = soft_win_rate(
+        [value for value, _ in read],
+        clusters=[cluster for _, cluster in read],
+        unparsed=len(rows) - len(read),
+        rng=np.random.default_rng(0),
+        resamples=300,
+    )
+    assert soft == hard
+    assert (soft.wins + soft.losses + soft.ties, soft.discrete) == (len(read), pytest.approx(soft.estimate.value))
+    assert soft.tie_share == soft.ties / len(read)
+
+
+def test_discrete_win_rate_counts_each_preference_whole() -> None:
+    result = soft_win_rate([0.6, 0.7, 0.5, 0.1], rng=np.random.default_rng(0))
+    assert (result.wins, result.ties, result.losses, result.discrete) == (2, 1, 1, 0.625)
+    assert result.estimate.value == pytest.approx(0.475)
+
+
+def test_error_is_clustered_as_the_interval_is() -> None:
+    generator = np.random.default_rng(2)
+    values = generator.random(300)
+    prompts, seeds = np.arange(300) // 2, np.arange(300) // 100
+    options = {"rng": generator, "resamples": 100}
+    alone, clustered, seeded = (
+        soft_win_rate(values, **given, **options)  # type: ignore[arg-type]
+        for given in ({}, {"clusters": prompts}, {"clusters": prompts, "seeds": seeds})
+    )
+    assert alone.standard_error == pytest.approx(standard_error(values))
+    assert clustered.standard_error == pytest.approx(standard_error(values, clusters=prompts))
+    assert seeded.standard_error == pytest.approx(standard_error(values, clusters=seeds))
+    assert seeded.estimate.method == "hierarchical bootstrap over 3 seeds"
+
+
+@pytest.mark.parametrize(
+    ("preferences", "options", "message"),
+    [
+        ([0.5, 1.2], {}, r"soft_win_rate: preferences\[1\] is 1.2; give finite numbers in \[0, 1\]"),
+        ([0.5, float("nan")], {}, r"preferences\[1\] is nan"),
+        ([0.5, 1.0], {"unparsed": -1}, "soft_win_rate: unparsed is -1; give how many rows were left out"),
+        ([0.5, 1.0], {"clusters": ["a"]}, r"lengths differ \(preferences has 2, clusters has 1\)"),
+    ],
+)
+def test_soft_win_rate_refusals(preferences: list[float], options: dict[str, Any], message: str) -> None:
+    with pytest.raises(HarnessError, match=message):
+        soft_win_rate(preferences, rng=np.random.default_rng(0), **options)
