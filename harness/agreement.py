@@ -1,18 +1,36 @@
-"""How labelers agree with people and with themselves, and two rules that read nothing, as controls.
+"""How labelers agree with people, and with themselves when the two responses are shown in the other order.
 
-Pairs are taken as independent (Wilson intervals). Agreement between several people is left out.
+Pairs are independent (Wilson intervals) unless `clusters` or `seeds` name what belongs together (bootstrap intervals).
+Agreement between people is left out, and so are the rules that a labeler must beat: `harness.controls` has those.
 """
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Unpack
 
-from harness.checks import check_lengths, check_range, check_words, refusal
-from harness.estimates import Estimate
-from harness.proportions import proportion
+import numpy as np
+import numpy.typing as npt
+from scipy.special import gammaln
+
+from harness.checks import Floats, check_words, numbers, refusal
+from harness.classification import (
+    Labels,
+    Mask,
+    ShareOptions,
+    Unparsed,
+    check_columns,
+    check_present,
+    kept,
+    labels_of,
+    rows_to_count,
+    share_of,
+)
+from harness.estimates import Estimate, Significance
+from harness.resampling import Bootstrap, Clusters, Totals, group
 
 Preference = Literal["first", "second", "tie"]
 
-PREFERENCES = ("first", "second", "tie")
+SIDES = {"first": 1.0, "second": -1.0, "tie": 0.0}
 
 
 class Alignment(NamedTuple):
@@ -22,122 +40,345 @@ class Alignment(NamedTuple):
     human_ties: int
     """Left out."""
     soft_ties: int
-    """Soft labels of exactly one half, among the pairs in the estimate; each agrees by one half."""
+    """Soft labels of exactly one half (margins of 0), among the pairs in the estimate; each agrees by one half."""
     unparsed: int
     """Left out: soft labels that could not be read, among the pairs on which people chose."""
 
 
-class PositionBias(NamedTuple):
+@dataclass(frozen=True)
+class PositionBias:
     """Share of pairs where the same position was preferred in both orders, and which position that was."""
 
     estimate: Estimate
-    note: str
+    firsts: int
+    """Pairs where the response shown first was preferred in both orders."""
+    seconds: int
+    first_share: Estimate | None
+    """firsts / (firsts + seconds); None where no two pairs (clusters, seeds) can tell: no interval is defined."""
+    significance: Significance | None
+    """Exact two-sided test of a first share of one half; None as above."""
+    unparsed: int
+    """Left out: pairs of which an order could not be read."""
+
+    @property
+    def note(self) -> str:
+        """Which position it was more often, for people; empty where there is no test."""
+        if self.significance is None:
+            return ""
+        word, more = ("first", self.firsts) if self.firsts >= self.seconds else ("second", self.seconds)
+        p, test = self.significance.p, self.significance.method.removeprefix("exact ")
+        told = "<1e-9" if p < 1e-9 else f"={p:.1g}"
+        return f"{word} in {100 * more / (self.firsts + self.seconds):.0f} % of them ({test} p{told})"
 
 
-def alignment(prefers_first: Sequence[float | None], human: Sequence[Preference], *, level: float = 0.95) -> Alignment:
+@dataclass(frozen=True)
+class TwoOrders:
+    """A judge that saw every pair in both orders, against the right answers."""
+
+    accuracy: Estimate
+    """(right in one order + right in the other) / 2n: n counts verdicts, which are resampled by pair or cluster."""
+    agree: Estimate
+    """Share of pairs where both orders prefer the same response."""
+    both_right: Estimate
+    """Share of pairs where both orders prefer the right one."""
+    right: tuple[float, float]
+    """Right verdicts in each order; a soft label of exactly 0.5 is one half."""
+    agreed: int
+    both: int
+    unparsed: tuple[int, int]
+    """Verdicts of each order that could not be read, among the pairs with an answer; see the function for their use."""
+    human_ties: int
+    """Left out."""
+
+
+def alignment(
+    prefers_first: Sequence[float | None] | Floats,
+    human: Sequence[Preference],
+    *,
+    clusters: Clusters | None = None,
+    seeds: Clusters | None = None,
+    **options: Unpack[ShareOptions],
+) -> Alignment:
     """Share of n pairs where the likelier response of the soft label is the one that people chose.
 
     `prefers_first` (n probabilities, averaged over both orders; None could not be read) and `human` (n choices).
-    A soft label of exactly 0.5 counts one half. Every pair is in the estimate, a human tie, or unparsed.
+    A soft label of exactly 0.5 counts one half. Every pair is in the estimate, a human tie, or unparsed. The interval
+    is Wilson's, or with `clusters` or `seeds` that of `cluster_bootstrap`, which needs `rng`.
 
-    Raises `HarnessError` for lengths that differ, a probability outside [0, 1], an unknown choice, and where no pair
-    is left. Reference: Lee et al. (2023), RLAIF vs. RLHF, arXiv 2309.00267, Evaluation (AI Labeler Alignment).
+    Raises `HarnessError` for lengths that differ, a probability that is NaN or outside [0, 1], an unknown choice, where
+    no pair is left, for clusters without rng, and where `cluster_bootstrap` does.
+    Reference: Lee et al. (2023), RLAIF vs. RLHF, arXiv 2309.00267, Evaluation (AI Labeler Alignment).
 
     >>> result = alignment([0.9, 0.2, 0.5, 0.7, None], ["first", "first", "second", "tie", "first"])
     >>> print(result.estimate, result.human_ties, result.soft_ties, result.unparsed)
     0.500 [0.125, 0.875] (n=3, wilson) 1 1 1
     """
-    check_lengths("alignment", prefers_first=prefers_first, human=human)
-    check_range("alignment", "prefers_first", [0.5 if label is None else label for label in prefers_first], 0.0, 1.0)
-    chosen = _chosen("alignment", human)
-    scores = [_credit(label, 0.5, human[at]) for at in chosen if (label := prefers_first[at]) is not None]
-    if not scores:
-        raise refusal("alignment", "no soft label could be read", "give at least one that is not None")
-    estimate = proportion(sum(scores), len(scores), level=level)
-    return Alignment(estimate, len(human) - len(chosen), scores.count(0.5), len(chosen) - len(scores))
+    where = "alignment"
+    check_columns(where, prefers_first=prefers_first, human=human, clusters=clusters, seeds=seeds)
+    gaps = _readable(where, "prefers_first", prefers_first, 0.0, 1.0) - 0.5
+    return _aligned(where, "soft label", gaps, human, clusters, seeds, options)
 
 
-def positional_agreement(first: Sequence[float], second: Sequence[float], *, level: float = 0.95) -> PositionBias:
+def alignment_of_margins(
+    margins: Sequence[float | None] | Floats,
+    human: Sequence[Preference],
+    *,
+    clusters: Clusters | None = None,
+    seeds: Clusters | None = None,
+    **options: Unpack[ShareOptions],
+) -> Alignment:
+    """Pairwise accuracy of a reward model: `alignment` of n `margins`, the reward of the first less that of the second.
+
+    A margin of exactly 0 counts one half; None could not be read. Margins are in any unit.
+
+    Raises `HarnessError` as `alignment` does, and for a margin that is not finite.
+    Reference: Lee et al. (2023), arXiv 2309.00267, Evaluation (Pairwise Accuracy).
+
+    >>> result = alignment_of_margins([2.5, -0.1, 0.0, None], ["first", "first", "second", "first"])
+    >>> print(result.estimate, result.soft_ties, result.unparsed)
+    0.500 [0.125, 0.875] (n=3, wilson) 1 1
+    """
+    where = "alignment_of_margins"
+    check_columns(where, margins=margins, human=human, clusters=clusters, seeds=seeds)
+    return _aligned(where, "margin", _readable(where, "margins", margins), human, clusters, seeds, options)
+
+
+def positional_agreement(
+    first: Sequence[float | None] | Floats,
+    second: Sequence[float | None] | Floats,
+    *,
+    clusters: Clusters | None = None,
+    seeds: Clusters | None = None,
+    **options: Unpack[ShareOptions],
+) -> PositionBias:
     """Share of n pairs where the same position was preferred in both orders of the responses.
 
     `first` and `second` (n probabilities each) are given to the response *shown first* in one order and in the other:
-    both above 0.5, or both below, is the same position. Exactly 0.5 prefers none. The note says which position it
-    was more often, with the two-sided binomial test against one half; it is empty where there are no such pairs.
+    both above 0.5, or both below, is the same position. Exactly 0.5 prefers none; give 1, 0 and 0.5 for hard verdicts
+    and None for what could not be read. Which position it was is tested against one half: the exact binomial test, or
+    with `clusters` (`seeds`) the exact test that exchanges the positions of whole clusters (seeds), to which it reduces
+    where each has one pair. Intervals as in `alignment`.
 
-    Raises `HarnessError` for lengths that differ, no pairs, or a probability outside [0, 1].
-    Reference: Lee et al. (2023), RLAIF vs. RLHF, arXiv 2309.00267, Table 4 (position bias).
+    Raises `HarnessError` for lengths that differ, no pairs that could be read, a probability that is NaN or outside
+    [0, 1], for clusters without rng, and where `cluster_bootstrap` does. References: Lee et al. (2023), RLAIF vs. RLHF,
+    arXiv 2309.00267, Table 4 (position bias); Fisher (1935), The Design of Experiments, chapter III (exchanged signs).
 
     >>> result = positional_agreement([0.9, 0.8, 0.7, 0.4], [0.8, 0.6, 0.2, 0.3])
     >>> print(result.estimate, "|", result.note)
     0.750 [0.301, 0.954] (n=4, wilson) | first in 67 % of them (binomial p=1)
+    >>> print(result.first_share)
+    0.667 [0.208, 0.939] (n=3, wilson)
     """
     where = "positional_agreement"
-    check_lengths(where, first=first, second=second)
-    check_range(where, "first", first, 0.0, 1.0)
-    check_range(where, "second", second, 0.0, 1.0)
-    pairs = list(zip(first, second, strict=True))
-    firsts, seconds = sum(min(pair) > 0.5 for pair in pairs), sum(max(pair) < 0.5 for pair in pairs)
-    return PositionBias(proportion(firsts + seconds, len(pairs), level=level), _position_note(firsts, seconds))
+    check_columns(where, first=first, second=second, clusters=clusters, seeds=seeds)
+    one, other = _readable(where, "first", first, 0.0, 1.0), _readable(where, "second", second, 0.0, 1.0)
+    read = ~np.isnan(one + other)
+    _check_any(where, read, "pair")
+    inner, outer = kept(clusters, read), kept(seeds, read)
+    signs = (np.sign(one - 0.5) + np.sign(other - 0.5))[read] / 2.0
+    same = np.abs(signs) == 1.0  # a half is a position in one order and none in the other
+    estimate = share_of(where, same.astype(np.float64), inner, outer, options)
+    share, significance = _position(where, signs[same], kept(inner, same), kept(outer, same), options)
+    firsts = int(np.sum(signs == 1.0))
+    return PositionBias(estimate, firsts, int(same.sum()) - firsts, share, significance, int(np.sum(~read)))
 
 
-def longer_wins(
-    first_lengths: Sequence[float], second_lengths: Sequence[float], human: Sequence[Preference], *, level: float = 0.95
-) -> Estimate:
-    """Share of the human choices, ties left out, that fell on the longer response; equal lengths count one half.
+def two_order_agreement(
+    first_order: Labels,
+    second_order: Labels,
+    gold: Labels,
+    *,
+    clusters: Clusters | None = None,
+    seeds: Clusters | None = None,
+    unparsed: Unparsed = "wrong",
+    **options: Unpack[Bootstrap],
+) -> TwoOrders:
+    """Accuracy over both orders, agreement between them, and both-orders-right, of n pairs judged twice.
 
-    All three have n entries; lengths are in any one unit. A control: it reads nothing.
+    All three hold n labels of any kind that name the response, not its position. None is a verdict that could not be
+    read: with `unparsed="wrong"` it is never right and agrees with nothing (not with None either), with "left out" its
+    pair is left out. A string that stands for unreadable is a label like others: two of them agree, as in LLMBar.
+    Accuracy is by `cluster_bootstrap` over pairs (or `clusters`, `seeds`), the two shares of pairs as in `alignment`.
 
-    Raises `HarnessError` for lengths that differ, a length that is negative or not finite, an unknown choice, and
-    where all are ties. Reference: Singhal et al. (2023), A Long Way to Go, arXiv 2310.03716.
+    Raises `HarnessError` for lengths that differ, no pairs, no answer in `gold`, a NaN, words mixed with other labels,
+    pairs that are all left out, and where `cluster_bootstrap` does.
+    Reference: Zeng et al. (2024), Evaluating Large Language Models at Evaluating Instruction Following, arXiv
+    2310.07641 (average accuracy and positional agreement rate).
 
-    >>> print(longer_wins([10, 20, 5], [3, 30, 5], ["first", "first", "second"]))
-    0.500 [0.125, 0.875] (n=3, wilson)
+    >>> result = two_order_agreement([1, 1, 2, 1], [1, 2, 2, None], [1, 1, 2, 2], rng=np.random.default_rng(0))
+    >>> print(result.accuracy, result.right, result.unparsed)
+    0.625 [0.250, 1.000] (n=8, 4 clusters, cluster bootstrap) (3.0, 2.0) (0, 1)
+    >>> print(result.agree, result.both)
+    0.500 [0.150, 0.850] (n=4, wilson) 2
     """
-    where = "longer_wins"
-    check_lengths(where, first_lengths=first_lengths, second_lengths=second_lengths, human=human)
-    check_range(where, "first_lengths", first_lengths, low=0.0)
-    check_range(where, "second_lengths", second_lengths, low=0.0)
-    scores = [_credit(first_lengths[at], second_lengths[at], human[at]) for at in _chosen(where, human)]
-    return proportion(sum(scores), len(scores), level=level)
+    where = "two_order_agreement"
+    check_columns(where, first_order=first_order, second_order=second_order, gold=gold, clusters=clusters, seeds=seeds)
+    one, other, answers = labels_of(where, first_order=first_order, second_order=second_order, gold=gold)
+    check_present(where, "gold", answers)
+    rights = [(_right(a, answer), _right(b, answer)) for a, b, answer in zip(one, other, answers, strict=True)]
+    same = np.array([a is not None and a == b for a, b in zip(one, other, strict=True)])
+    return _two_orders(where, np.array(rights), same, clusters, seeds, unparsed, options, human_ties=0)
 
 
-def majority(human: Sequence[Preference], *, level: float = 0.95) -> Estimate:
-    """Share of the commoner of `first` and `second` in n human choices, ties left out. A control: it reads nothing.
+def both_orders_right(
+    first: Sequence[float | None] | Floats,
+    second: Sequence[float | None] | Floats,
+    human: Sequence[Preference],
+    *,
+    clusters: Clusters | None = None,
+    seeds: Clusters | None = None,
+    unparsed: Unparsed = "wrong",
+    **options: Unpack[Bootstrap],
+) -> TwoOrders:
+    """`two_order_agreement` of soft labels: `first` and `second` (n) as in `positional_agreement`, `human` (n choices).
 
-    The commoner is found in the same rows, so the value is never below one half.
+    Exactly 0.5 is right by one half in `accuracy`, and neither agrees nor is right in the two shares of pairs. Human
+    ties are left out. None and `unparsed` are as in `two_order_agreement`.
 
-    Raises `HarnessError` for no choices, an unknown one, and where all are ties.
+    Raises `HarnessError` for lengths that differ, a probability that is NaN or outside [0, 1], an unknown choice, no
+    pair that is left, and where `cluster_bootstrap` does.
 
-    >>> print(majority(["first", "second", "first", "tie", "first"]))
-    0.750 [0.301, 0.954] (n=4, wilson)
+    >>> human = ["first", "second", "first"]
+    >>> result = both_orders_right([0.9, 0.4, 0.8], [0.2, 0.6, 0.7], human, rng=np.random.default_rng(0))
+    >>> print(result.both_right, result.right)
+    0.667 [0.208, 0.939] (n=3, wilson) (3.0, 2.0)
     """
-    chosen = _chosen("majority", human)
-    firsts = sum(human[at] == "first" for at in chosen)
-    return proportion(max(firsts, len(chosen) - firsts), len(chosen), level=level)
+    where = "both_orders_right"
+    check_columns(where, first=first, second=second, human=human, clusters=clusters, seeds=seeds)
+    one = _readable(where, "first", first, 0.0, 1.0) - 0.5
+    other = 0.5 - _readable(where, "second", second, 0.0, 1.0)
+    sides = sides_of(where, human)
+    chosen = sides != 0.0
+    rights = np.stack([credit(one, sides), credit(other, sides)], axis=1)[chosen]
+    same = (one * other > 0.0)[chosen]
+    inner, outer = kept(clusters, chosen), kept(seeds, chosen)
+    return _two_orders(where, rights, same, inner, outer, unparsed, options, human_ties=int(np.sum(~chosen)))
 
 
-def _chosen(where: str, human: Sequence[Preference]) -> list[int]:
-    check_lengths(where, human=human)
-    check_words(where, "human", human, PREFERENCES)
-    chosen = [position for position, choice in enumerate(human) if choice != "tie"]
-    if not chosen:
+def sides_of(where: str, human: Sequence[Preference]) -> Floats:
+    """1 for first, -1 for second, 0 for a tie (n,); refuses other words, and ties alone."""
+    check_words(where, "human", human, SIDES)
+    sides = np.array([SIDES[choice] for choice in human])
+    if not sides.any():
         raise refusal(where, "every human choice is a tie", "give at least one first or second")
-    return chosen
+    return sides
 
 
-def _credit(first: float, second: float, choice: Preference) -> float:
-    """1 where the larger side was chosen, 0 where the smaller, one half where they are equal."""
-    if first == second:
-        return 0.5
-    return float((first > second) == (choice == "first"))
+def credit(gaps: Floats, sides: Floats) -> Floats:
+    """1 where the gap (first less second) points to the chosen side, 0 where to the other, one half where it is 0."""
+    return np.asarray(0.5 + 0.5 * np.sign(gaps) * sides)
 
 
-def _position_note(firsts: int, seconds: int) -> str:
-    if firsts + seconds == 0:
-        return ""
-    from scipy.special import bdtr  # here, because only this note needs it
+def _aligned(
+    where: str,
+    what: str,
+    gaps: Floats,
+    human: Sequence[Preference],
+    clusters: Clusters | None,
+    seeds: Clusters | None,
+    options: ShareOptions,
+) -> Alignment:
+    sides = sides_of(where, human)
+    chosen = sides != 0.0
+    read = chosen & ~np.isnan(gaps)
+    _check_any(where, read, what)
+    credited = credit(gaps[read], sides[read])
+    estimate = share_of(where, credited, kept(clusters, read), kept(seeds, read), options)
+    unparsed = int(chosen.sum() - read.sum())
+    return Alignment(estimate, int(np.sum(~chosen)), int(np.sum(credited == 0.5)), unparsed)
 
-    total = firsts + seconds
-    word, more = ("first", firsts) if firsts >= seconds else ("second", seconds)
-    p = min(1.0, 2.0 * float(bdtr(total - more, total, 0.5)))
-    return f"{word} in {100 * more / total:.0f} % of them (binomial p{'<1e-9' if p < 1e-9 else f'={p:.1g}'})"
+
+def _two_orders(
+    where: str,
+    rights: Floats,
+    same: Mask,
+    clusters: Clusters | None,
+    seeds: Clusters | None,
+    unparsed: Unparsed,
+    options: Bootstrap,
+    *,
+    human_ties: int,
+) -> TwoOrders:
+    """From the credit of each verdict (n, 2), NaN where it could not be read, and whether the two agree (n,)."""
+    unread = np.isnan(rights)
+    stays = rows_to_count(where, unread[:, 0] | unread[:, 1], unparsed)
+    rights, same, inner, outer = np.nan_to_num(rights[stays]), same[stays], kept(clusters, stays), kept(seeds, stays)
+    both = (rights == 1.0).all(axis=1)
+    pairs = np.arange(len(same)) if inner is None else inner
+    return TwoOrders(
+        accuracy=share_of(where, rights.ravel(), _twice(pairs), None if outer is None else _twice(outer), options),
+        agree=share_of(where, same.astype(np.float64), inner, outer, options),
+        both_right=share_of(where, both.astype(np.float64), inner, outer, options),
+        right=(float(rights[:, 0].sum()), float(rights[:, 1].sum())),
+        agreed=int(same.sum()),
+        both=int(both.sum()),
+        unparsed=(int(unread[:, 0].sum()), int(unread[:, 1].sum())),
+        human_ties=human_ties,
+    )
+
+
+def _position(
+    where: str, signs: Floats, clusters: Clusters | None, seeds: Clusters | None, options: ShareOptions
+) -> tuple[Estimate | None, Significance | None]:
+    """The share of firsts among pairs of the same position (n signs), and its test; see `PositionBias`."""
+    outer = clusters if seeds is None else seeds
+    if len(signs) == 0 or (outer is not None and len(set(outer)) < 2):
+        return None, None
+    share = share_of(where, (signs > 0.0).astype(np.float64), clusters, seeds, options)
+    firsts = float(np.sum(signs > 0.0))
+    if outer is None:
+        p = _exchanged_signs(np.ones(1), np.array([len(signs)]), signs.sum())
+        return share, Significance(p, firsts, len(signs), "exact binomial")
+    sums, times = Totals.of(signs[:, None], group(where, len(signs), outer)).exchanged()
+    p = _exchanged_signs(np.abs(sums[:, 0]), times, signs.sum())
+    what = "clusters" if seeds is None else "seeds"
+    return share, Significance(p, firsts, int(times.sum()), f"exact sign flips of {what}")
+
+
+def _exchanged_signs(sizes: Floats, times: npt.NDArray[np.intp], total: float) -> float:
+    """P(|Σ ±size| >= |total|) where each size, a whole number, occurs that many times and each sign is even odds."""
+    chances = np.ones(1)
+    for size, many in zip(sizes.astype(int), times, strict=True):
+        if size > 0:
+            step = np.zeros(size * many + 1)
+            step[::size] = _even_binomial(int(many))
+            chances = np.convolve(chances, step)
+    sums = 2 * np.arange(len(chances)) - (len(chances) - 1)
+    return min(1.0, float(chances[np.abs(sums) >= abs(total)].sum()))
+
+
+def _even_binomial(n: int) -> Floats:
+    """The chance of 0 to n heads in n fair throws."""
+    heads = np.arange(n + 1)
+    log_chances = gammaln(n + 1) - gammaln(heads + 1) - gammaln(n - heads + 1) - n * np.log(2.0)
+    return np.asarray(np.exp(log_chances))
+
+
+def _readable(
+    where: str, name: str, values: Sequence[float | None] | Floats, low: float = -np.inf, high: float = np.inf
+) -> Floats:
+    """Checked numbers (n,), NaN where None could not be read; a NaN that was given is refused."""
+    unread = np.array([value is None for value in values])
+    found = numbers(where, name, [max(low, 0.0) if value is None else value for value in values], low, high)
+    return np.where(unread, np.nan, found)
+
+
+def _right(label: Hashable | None, answer: Hashable | None) -> float:
+    return np.nan if label is None else float(label == answer)
+
+
+def _twice(labels: Clusters) -> Clusters:
+    return [label for label in labels for _ in range(2)]
+
+
+def _check_any(where: str, rows: Mask, what: str) -> None:
+    if not rows.any():
+        raise refusal(where, f"no {what} could be read", "give at least one that is not None")
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("longer_wins", "majority"):  # until harness/__init__.py takes them from where they are
+        from harness import controls
+
+        return getattr(controls, name)
+    raise AttributeError(name)

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness import alignment, cluster_bootstrap, longer_wins, majority, positional_agreement
+from harness import alignment, positional_agreement
+from harness.agreement import alignment_of_margins
+from harness.controls import longer_wins, majority
 from rlaif_spec.records import Comparison, SoftLabel
 from rlaif_spec.report.figures import Figure, Interval
 from rlaif_spec.spec.settings import EvaluationSettings
@@ -76,11 +78,10 @@ def reward_model_figure(
 
     Clusters are comparisons, which seeds may share. `unread` counts the training labels that could not be read.
     """
-    chosen = [(margin, row) for margin, row in margins if row.human in ("first", "second")]
-    right = [0.5 if margin == 0 else float((margin > 0) == (row.human == "first")) for margin, row in chosen]
-    estimate = cluster_bootstrap(
-        right,
-        [row.id for _, row in chosen],
+    result = alignment_of_margins(
+        [margin for margin, _ in margins],
+        [row.human or "tie" for _, row in margins],
+        clusters=[row.id for _, row in margins],
         rng=np.random.default_rng(0),
         level=settings.level,
         resamples=settings.resamples,
@@ -90,10 +91,10 @@ def reward_model_figure(
         task=task,
         subject=subject,
         prompt=prompt,
-        interval=Interval.of(estimate),
+        interval=Interval.of(result.estimate),
         seeds=seeds,
         unparsed=unread,
-        ties=len(margins) - len(chosen),
+        ties=result.human_ties,
     )
 
 

@@ -1,16 +1,27 @@
-"""Agreement and its controls: counted by hand, by scipy, and by what exchanging the responses must not change."""
+"""Agreement with people and between orders: counted by hand, by scipy, and by what exchanging must not change."""
 
+import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, get_args
 
+import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from harness import HarnessError, alignment, longer_wins, majority, positional_agreement, proportion
-from harness.agreement import Preference
+from harness import HarnessError, agreement, cluster_bootstrap, proportion
+from harness.agreement import (
+    Preference,
+    alignment,
+    alignment_of_margins,
+    both_orders_right,
+    positional_agreement,
+    two_order_agreement,
+)
 
 Pairs = list[tuple[float | None, Preference]]
 
@@ -21,10 +32,21 @@ choices = st.sampled_from(get_args(Preference))
 pairs = st.lists(st.tuples(st.none() | shares, choices), min_size=1).filter(
     lambda rows: any(label is not None and choice != "tie" for label, choice in rows)
 )
+words = st.sampled_from(["A", "B", "C"])
+judged = st.lists(st.tuples(st.none() | words, st.none() | words, words), min_size=2, max_size=30)
+few = settings(deadline=None, max_examples=25)
 
 
-def aligned(rows: Pairs) -> Any:
-    return alignment([label for label, _ in rows], [choice for _, choice in rows])
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def aligned(rows: Pairs, **options: Any) -> Any:
+    return alignment([label for label, _ in rows], [choice for _, choice in rows], **options)
+
+
+def two_orders(rows: Any, **options: Any) -> Any:
+    return two_order_agreement(*map(list, zip(*rows, strict=True)), rng=rng(), resamples=200, **options)
 
 
 def test_alignment_by_hand() -> None:
@@ -35,18 +57,21 @@ def test_alignment_by_hand() -> None:
 
 
 @given(pairs)
+@few
 def test_alignment_does_not_see_the_order(rows: Pairs) -> None:
     swapped: Pairs = [(None if label is None else round(1 - label, 9), FLIP[choice]) for label, choice in rows]
     assert aligned(swapped) == aligned(rows)
 
 
 @given(pairs)
+@few
 def test_alignment_of_the_opposite_label_is_the_rest(rows: Pairs) -> None:
     opposite: Pairs = [(None if label is None else round(1 - label, 9), choice) for label, choice in rows]
     assert aligned(opposite).estimate.value == pytest.approx(1 - aligned(rows).estimate.value)
 
 
 @given(pairs, st.integers(0, 5), st.integers(0, 5))
+@few
 def test_what_is_left_out_never_moves_alignment(rows: Pairs, unparsed: int, ties: int) -> None:
     unread: Pairs = [(None, "first")] * unparsed
     tied: Pairs = [(0.8, "tie")] * ties
@@ -56,58 +81,228 @@ def test_what_is_left_out_never_moves_alignment(rows: Pairs, unparsed: int, ties
     assert more.estimate.n + more.unparsed + more.human_ties == len(rows) + unparsed + ties
 
 
+@given(pairs, st.floats(0.1, 50.0))
+@few
+def test_margins_are_treated_as_soft_labels(rows: Pairs, scale: float) -> None:
+    margins = [None if label is None else scale * (label - 0.5) for label, _ in rows]
+    assert alignment_of_margins(margins, [choice for _, choice in rows]) == aligned(rows)
+
+
+def test_alignment_of_clusters_is_the_cluster_bootstrap() -> None:
+    rows: Pairs = [(0.9, "first"), (0.4, "first"), (None, "first"), (0.2, "second"), (0.5, "second"), (0.7, "tie")]
+    clusters, seeds = ["a", "a", "c", "b", "c", "d"], [0, 0, 0, 1, 1, 1]
+    right, inner, outer = [1.0, 0.0, 1.0, 0.5], ["a", "a", "b", "c"], [0, 0, 1, 1]
+    result = aligned(rows, clusters=clusters, rng=rng(), resamples=500, level=0.9)
+    assert result.estimate == cluster_bootstrap(right, inner, rng=rng(), resamples=500, level=0.9)
+    assert result.estimate.clusters == 3
+    seeded = aligned(rows, clusters=pd.Series(clusters), seeds=np.array(seeds), rng=rng(), resamples=500)
+    assert seeded.estimate == cluster_bootstrap(right, inner, seeds=outer, rng=rng(), resamples=500)
+    assert aligned(rows[:2] * 2, clusters=np.arange(4), rng=rng()).estimate.clusters == 4
+
+
+def test_alignment_takes_arrays_and_series() -> None:
+    labels, human = [0.9, 0.2, 0.6], ["first", "first", "second"]
+    plain: Any = alignment(labels, human)  # type: ignore[arg-type]
+    assert alignment(np.array(labels), np.array(human)) == plain  # type: ignore[arg-type]
+    assert alignment(pd.Series(labels), pd.Series(human)) == plain
+
+
 def test_position_by_hand() -> None:
-    result = positional_agreement([0.9, 0.8, 0.7, 0.4, 0.5, 0.6], [0.8, 0.6, 0.2, 0.3, 0.5, 0.5])
+    result = positional_agreement([0.9, 0.8, 0.7, 0.4, 0.5, 0.6, None], [0.8, 0.6, 0.2, 0.3, 0.5, 0.5, 0.9])
     assert result.estimate == proportion(3, 6)
+    assert (result.firsts, result.seconds, result.unparsed) == (2, 1, 1)
+    assert result.first_share == proportion(2, 3)
     assert result.note == "first in 67 % of them (binomial p=1)"
 
 
-@pytest.mark.parametrize(("firsts", "seconds"), [(9, 1), (3, 12), (7, 7), (0, 4), (30, 12)])
-def test_position_note_is_the_binomial_test(firsts: int, seconds: int) -> None:
+@pytest.mark.parametrize(("firsts", "seconds"), [(9, 1), (3, 12), (7, 7), (0, 4), (30, 12), (1, 0), (2300, 1700)])
+def test_position_is_tested_by_the_binomial_test(firsts: int, seconds: int) -> None:
     shown = [0.9] * firsts + [0.2] * seconds
     word = "first" if firsts >= seconds else "second"
     percent = 100 * max(firsts, seconds) / (firsts + seconds)
     p = binomtest(firsts, firsts + seconds).pvalue
-    assert positional_agreement(shown, shown).note == f"{word} in {percent:.0f} % of them (binomial p={p:.1g})"
+    result = positional_agreement(shown, shown)
+    assert result.significance is not None
+    assert result.significance.p == pytest.approx(p, rel=1e-9)
+    assert result.significance[1:] == (firsts, firsts + seconds, "exact binomial")
+    told = "<1e-9" if p < 1e-9 else f"={p:.1g}"
+    assert result.note == f"{word} in {percent:.0f} % of them (binomial p{told})"
 
 
-def test_position_note_of_many_and_of_none() -> None:
-    assert positional_agreement([0.9] * 3000, [0.7] * 3000).note == "first in 100 % of them (binomial p<1e-9)"
-    assert positional_agreement([0.9, 0.5], [0.1, 0.5]) == (proportion(0, 2), "")
+def test_no_pair_of_the_same_position_has_no_share() -> None:
+    result = positional_agreement([0.9, 0.5], [0.1, 0.5])
+    assert (result.estimate, result.firsts, result.seconds) == (proportion(0, 2), 0, 0)
+    assert (result.first_share, result.significance, result.note) == (None, None, "")
+    lone = positional_agreement([0.9, 0.9, 0.9], [0.9, 0.1, 0.9], clusters=["a", "b", "a"], rng=rng())
+    assert lone.estimate.value == pytest.approx(2 / 3)
+    assert lone.firsts == 2
+    assert (lone.first_share, lone.significance) == (None, None)
+
+
+@given(st.lists(st.tuples(st.sampled_from([-1, 1]), st.integers(0, 4)), min_size=2, max_size=14))
+@few
+def test_position_of_clusters_against_all_sign_flips(rows: list[tuple[int, int]]) -> None:
+    names = sorted({cluster for _, cluster in rows})
+    shown, clusters = [0.5 + 0.3 * sign for sign, _ in rows], [cluster for _, cluster in rows]
+    if len(names) < 2:
+        return
+    sums = np.array([sum(sign for sign, cluster in rows if cluster == name) for name in names])
+    flips = np.array(list(itertools.product([-1, 1], repeat=len(names)))) @ sums
+    result = positional_agreement(shown, shown, clusters=clusters, rng=rng(), resamples=200)
+    assert result.significance is not None
+    assert result.significance.p == pytest.approx(float(np.mean(np.abs(flips) >= abs(sums.sum()))))
+    assert result.significance.n == len(names)
+    assert result.first_share is not None
+    assert result.first_share.value == pytest.approx(sum(sign > 0 for sign, _ in rows) / len(rows))
+    assert result.first_share.clusters == len(names)
+
+
+def test_position_of_clusters_of_one_is_binomial_and_of_copies_no_stronger() -> None:
+    shown = [0.9] * 9 + [0.2] * 2 + [0.5]
+    once = positional_agreement(shown, shown)
+    single = positional_agreement(shown, shown, clusters=range(12), rng=rng())
+    copies = positional_agreement(shown * 5, shown * 5, clusters=list(range(12)) * 5, rng=rng())
+    assert once.significance is not None
+    for other in (single, copies):
+        assert other.significance is not None
+        assert other.significance.p == pytest.approx(once.significance.p)
+    assert copies.note == "first in 82 % of them (sign flips of clusters p=0.07)"
+
+
+def test_position_of_seeds_flips_seeds() -> None:
+    shown = [0.9] * 8 + [0.2] * 2 + [0.9] * 6 + [0.2] * 4
+    result = positional_agreement(shown, shown, seeds=[0] * 10 + [1] * 10, rng=rng(), resamples=200)
+    assert result.significance is not None
+    assert result.significance == (0.5, 14.0, 2, "exact sign flips of seeds")
+    assert result.estimate.method == "wilson on clusters"
+    assert result.first_share is not None
+    assert result.first_share.method == "hierarchical bootstrap over 2 seeds"
 
 
 @given(st.lists(st.tuples(shares, shares), min_size=1))
+@few
 def test_position_does_not_see_which_order_came_first(rows: list[tuple[float, float]]) -> None:
     first, second = [one for one, _ in rows], [two for _, two in rows]
-    assert positional_agreement(first, second) == positional_agreement(second, first)
+    plain = positional_agreement(first, second)
+    assert plain == positional_agreement(second, first)
     flipped = positional_agreement([round(1 - one, 9) for one in first], [round(1 - two, 9) for two in second])
-    assert flipped.estimate == positional_agreement(first, second).estimate
+    assert (flipped.estimate, flipped.firsts, flipped.seconds) == (plain.estimate, plain.seconds, plain.firsts)
+    if plain.significance is not None:
+        assert flipped.significance is not None
+        assert flipped.significance.p == plain.significance.p
 
 
 @given(st.lists(shares.filter(lambda share: share != 0.5), min_size=1))
+@few
 def test_a_labeler_that_reads_no_position_has_no_bias(prefers: list[float]) -> None:
     unmoved = positional_agreement(prefers, [round(1 - share, 9) for share in prefers])
     assert (unmoved.estimate.value, unmoved.note) == (0.0, "")
 
 
-def test_longer_wins_by_hand() -> None:
-    human: list[Preference] = ["first", "second", "first", "second", "tie"]
-    assert longer_wins([9, 9, 2, 5, 9], [1, 1, 3, 5, 1], human) == proportion(1.5, 4)
+def test_two_orders_by_hand() -> None:
+    first, second, gold = [1, 2, 1, None, 2, None], [1, 1, 1, 1, 2, None], [1, 1, 2, 1, 2, 2]
+    result = two_order_agreement(first, second, gold, rng=rng(), level=0.9)
+    assert (result.right, result.agreed, result.both, result.unparsed) == ((2.0, 4.0), 3, 2, (2, 1))
+    assert result.accuracy == cluster_bootstrap(
+        [1, 1, 0, 1, 0, 0, 0, 1, 1, 1, 0, 0], np.repeat(np.arange(6), 2), rng=rng(), level=0.9
+    )
+    assert (result.accuracy.n, result.accuracy.clusters) == (12, 6)
+    assert (result.agree, result.both_right) == (proportion(3, 6, level=0.9), proportion(2, 6, level=0.9))
+    left = two_order_agreement(first, second, gold, rng=rng(), unparsed="left out")
+    assert (left.agree, left.both_right, left.unparsed) == (proportion(3, 4), proportion(2, 4), (2, 1))
+    assert left.right == (2.0, 3.0)
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), choices.filter(lambda c: c != "tie")), min_size=1))
-def test_longer_wins_is_alignment_of_a_rule(rows: list[tuple[int, int, Preference]]) -> None:
-    one, two, human = ([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
-    rule = [0.5 + 0.1 * (a > b) - 0.1 * (a < b) for a, b in zip(one, two, strict=True)]
-    assert longer_wins(one, two, human) == alignment(rule, human).estimate
-    assert longer_wins(two, one, [FLIP[choice] for choice in human]) == longer_wins(one, two, human)
+def test_a_word_for_unreadable_is_a_label_and_none_is_not() -> None:
+    word = two_order_agreement(["", "1"], ["", "2"], ["1", "1"], rng=rng())
+    none = two_order_agreement([None, "1"], [None, "2"], ["1", "1"], rng=rng())
+    assert (word.agreed, none.agreed) == (1, 0)
+    assert (word.both, none.both, word.right, none.right) == (0, 0, (1.0, 0.0), (1.0, 0.0))
+    assert (word.unparsed, none.unparsed) == ((0, 0), (1, 1))
 
 
-@given(st.lists(choices, min_size=1).filter(lambda human: set(human) != {"tie"}))
-def test_majority_is_the_better_constant_answer(human: list[Preference]) -> None:
-    constants = [alignment([label] * len(human), human).estimate for label in (1.0, 0.0)]
-    assert majority(human) == max(constants, key=lambda estimate: estimate.value)
-    assert majority([FLIP[choice] for choice in human]) == majority(human)
+@given(judged)
+@few
+def test_two_orders_laws(rows: list[tuple[Any, Any, str]]) -> None:
+    result = two_orders(rows)
+    swapped = two_orders([(b, a, gold) for a, b, gold in rows])
+    renamed = two_orders([tuple(label and label.lower() for label in row) for row in rows])
+    assert replace(swapped, right=result.right, unparsed=result.unparsed) == result == renamed
+    assert (swapped.right, swapped.unparsed) == (result.right[::-1], result.unparsed[::-1])
+    assert result.accuracy.value == pytest.approx(sum(result.right) / (2 * len(rows)))
+    assert result.both_right.value <= min(result.agree.value, result.accuracy.value + 1e-12)
+    assert result.both <= min(result.right)
+
+
+@given(judged.filter(lambda rows: sum(None not in row for row in rows) > 1))
+@few
+def test_left_out_is_as_if_never_there(rows: list[tuple[Any, Any, str]]) -> None:
+    left = two_orders(rows, unparsed="left out")
+    assert replace(left, unparsed=(0, 0)) == two_orders([row for row in rows if None not in row])
+
+
+def test_two_orders_resample_what_belongs_together() -> None:
+    generator = rng(5)
+    rows = [(int(a), int(b), 1) for a, b in generator.integers(1, 3, size=(40, 2))]
+    clusters, seeds = np.repeat(np.arange(20), 2), np.repeat([0, 1, 2, 3], 10)
+    result = two_orders(rows, clusters=clusters)
+    assert [estimate.clusters for estimate in (result.accuracy, result.agree, result.both_right)] == [20] * 3
+    assert result.accuracy == cluster_bootstrap(
+        [float(label == 1) for row in rows for label in row[:2]], np.repeat(clusters, 2), rng=rng(), resamples=200
+    )
+    seeded = two_orders(rows, seeds=seeds)
+    assert {seeded.accuracy.method, seeded.agree.method} == {"hierarchical bootstrap over 4 seeds"}
+    assert (seeded.accuracy.clusters, seeded.agree.clusters) == (40, 40)
+    unread = [(None, 1, 1), *rows]
+    left = two_orders(unread, clusters=["new", *clusters.tolist()], unparsed="left out")
+    assert replace(left, unparsed=(0, 0)) == result
+
+
+def test_both_orders_right_by_hand() -> None:
+    first, second = [0.9, 0.9, 0.5, 0.2, None, 0.7], [0.2, 0.6, 0.3, 0.8, 0.1, 0.1]
+    human: list[Preference] = ["first", "first", "first", "second", "first", "tie"]
+    result = both_orders_right(first, second, human, rng=rng())
+    assert (result.right, result.agreed, result.both) == ((3.5, 4.0), 2, 2)
+    assert (result.unparsed, result.human_ties) == ((1, 0), 1)
+    assert (result.both_right, result.agree) == (proportion(2, 5), proportion(2, 5))
+    assert result.accuracy.value == pytest.approx(0.75)
+    assert both_orders_right(first, second, human, rng=rng(), unparsed="left out").both_right == proportion(2, 4)
+
+
+@given(st.lists(st.tuples(st.none() | shares, st.none() | shares, choices), min_size=2, max_size=20))
+@few
+def test_both_orders_right_is_two_order_agreement_of_words(rows: list[tuple[Any, Any, Preference]]) -> None:
+    rows = [*rows, (0.9, 0.2, "first"), (0.1, 0.2, "second")]
+    one, other, human = (list(column) for column in zip(*rows, strict=True))
+    soft = both_orders_right(one, other, human, rng=rng(), resamples=200)
+    kept = [(a, b, choice) for a, b, choice in rows if choice != "tie"]
+
+    def word(share: float | None, above: str, below: str) -> str | None:
+        return None if share is None else "half" if share == 0.5 else above if share > 0.5 else below
+
+    named = [(word(a, "first", "second"), word(b, "second", "first"), choice) for a, b, choice in kept]
+    hard = two_orders(named)
+    halves = tuple(sum(row[at] == "half" for row in named) for at in (0, 1))
+    assert (soft.both_right, soft.unparsed) == (hard.both_right, hard.unparsed)
+    assert soft.agreed == hard.agreed - sum(a == b == "half" for a, b, _ in named)
+    assert soft.right == (hard.right[0] + halves[0] / 2, hard.right[1] + halves[1] / 2)
+    assert soft.human_ties == len(rows) - len(kept)
+
+
+def test_intervals_widen_with_level() -> None:
+    rows: Pairs = [(0.9, "first"), (0.4, "first"), (0.2, "second"), (0.5, "second")] * 5
+    for options in ({}, {"clusters": list(range(10)) * 2, "rng": rng()}):
+        widths = [
+            (estimate := aligned(rows, level=level, **options).estimate).high - estimate.low
+            for level in (0.5, 0.9, 0.99)
+        ]
+        assert widths == sorted(widths)
+        assert widths[0] < widths[-1]
+
+
+def test_other_names_are_none_of_this_module() -> None:
+    with pytest.raises(AttributeError, match="longest_wins"):
+        _ = agreement.longest_wins
 
 
 @pytest.mark.parametrize(
@@ -116,27 +311,54 @@ def test_majority_is_the_better_constant_answer(human: list[Preference]) -> None
         (lambda: alignment([], []), "alignment: prefers_first and human empty"),
         (lambda: alignment([0.5], ["first", "tie"]), r"lengths differ \(prefers_first has 1, human has 2\)"),
         (lambda: alignment([0.5, 1.2], ["first"] * 2), r"prefers_first\[1\] is 1.2; give finite numbers in \[0, 1\]"),
-        (lambda: alignment([math.nan], ["first"]), r"alignment: prefers_first\[0\] is nan"),
+        (lambda: alignment([None, math.nan], ["first"] * 2), r"alignment: prefers_first\[1\] is nan"),
         (
             lambda: alignment([0.5], ["1"]),  # type: ignore[list-item]
             r"alignment: human\[0\] is '1'; use one of first, second, tie",
         ),
         (lambda: alignment([0.5], ["tie"]), "alignment: every human choice is a tie; give at least one"),
         (lambda: alignment([None], ["first"]), "alignment: no soft label could be read"),
+        (lambda: alignment([0.5], ["first"], level=2), "alignment: level is 2"),
+        (lambda: alignment([0.5], ["first"], resamples=1), "alignment: resamples is 1"),
+        (lambda: alignment([0.5] * 2, ["first"] * 2, clusters=["a", "b"]), "alignment: clusters without rng; give"),
+        (lambda: alignment([0.5] * 2, ["first"] * 2, seeds=["a", "b"]), "alignment: clusters without rng; give"),
+        (
+            lambda: alignment([0.5] * 2, ["first"] * 2, clusters=["a", "a"], rng=rng()),
+            "alignment: all rows are in one cluster",
+        ),
+        (lambda: alignment([0.5], ["first"], clusters=["a", "b"]), "human has 1, clusters has 2"),
+        (
+            lambda: alignment_of_margins([math.nan], ["first"]),
+            r"alignment_of_margins: margins\[0\] is nan; give",
+        ),
+        (lambda: alignment_of_margins([math.inf], ["first"]), r"margins\[0\] is inf; give finite numbers$"),
+        (lambda: alignment_of_margins([None], ["second"]), "alignment_of_margins: no margin could be read"),
         (lambda: positional_agreement([], []), "positional_agreement: first and second empty"),
         (lambda: positional_agreement([0.5], [0.5, 0.1]), r"lengths differ \(first has 1, second has 2\)"),
         (lambda: positional_agreement([0.5], [-0.1]), r"second\[0\] is -0.1"),
+        (lambda: positional_agreement([None], [0.1]), "positional_agreement: no pair could be read"),
+        (lambda: two_order_agreement([1], [1, 2], [1], rng=rng()), "first_order has 1, second_order has 2, gold has 1"),
+        (lambda: two_order_agreement([1], [1], [None], rng=rng()), r"gold\[0\] is None; leave out rows without an"),
+        (lambda: two_order_agreement([1], [math.nan], [1], rng=rng()), r"second_order\[0\] is nan; give a label, or"),
         (
-            lambda: positional_agreement([None], [0.1]),  # type: ignore[list-item]
-            r"first\[0\] is None",
+            lambda: two_order_agreement(["1"], ["1"], [1], rng=rng()),
+            r"two_order_agreement: first_order\[0\] is '1' but gold\[0\] is 1; give words everywhere, or nowhere",
         ),
-        (lambda: longer_wins([1], [2], ["tie"]), "longer_wins: every human choice is a tie"),
-        (lambda: longer_wins([1], [2, 3], ["first"]), "first_lengths has 1, second_lengths has 2, human has 1"),
-        (lambda: longer_wins([-1], [2], ["first"]), r"first_lengths\[0\] is -1; give finite numbers in \[0, inf\]"),
-        (lambda: longer_wins([1], [math.nan], ["first"]), r"second_lengths\[0\] is nan"),
-        (lambda: majority([]), "majority: human empty; give at least one row"),
-        (lambda: majority(["tie"]), "majority: every human choice is a tie"),
-        (lambda: majority(["first"], level=2), "level is 2"),
+        (
+            lambda: two_order_agreement([1, 2], [None, None], [1, 1], rng=rng(), unparsed="left out"),
+            "two_order_agreement: no row could be read",
+        ),
+        (
+            lambda: two_order_agreement([1], [1], [1], rng=rng(), unparsed="tie"),  # type: ignore[arg-type]
+            "unparsed is 'tie'; use 'wrong' or 'left out'",
+        ),
+        (lambda: two_order_agreement([1], [1], [1], rng=rng()), "all rows are in one cluster"),
+        (
+            lambda: two_order_agreement([1], [1], [1]),  # type: ignore[call-arg]
+            "two_order_agreement: clusters without rng",
+        ),
+        (lambda: both_orders_right([0.5], [0.5], ["tie"], rng=rng()), "both_orders_right: every human choice is a tie"),
+        (lambda: both_orders_right([0.5], [2], ["first"], rng=rng()), r"both_orders_right: second\[0\] is 2; give"),
     ],
 )
 def test_refusals(call: Callable[[], object], message: str) -> None:
