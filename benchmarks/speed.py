@@ -16,6 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.bradley_terry import bradley_terry, bradley_terry_ranking
+from harness.length import length_controlled_win_rate
+from harness.length_controlled import alpaca_win_rate
 from harness.preference import soft_win_rate
 
 ROWS = 100_000
@@ -31,7 +34,7 @@ class Timing(NamedTuple):
     peer_seconds: float
 
     def __str__(self) -> str:
-        ratio = f"{self.peer_seconds / self.seconds:.0f} x" if self.peer else ""
+        ratio = f"{self.peer_seconds / self.seconds:,.1f} x" if self.peer else ""
         peer_seconds = f"{self.peer_seconds:.3f}" if self.peer else ""
         return f"| {self.what} | {self.seconds:.4f} | {self.peer} | {peer_seconds} | {ratio} |"
 
@@ -39,12 +42,12 @@ class Timing(NamedTuple):
 def main() -> None:
     """Print the table."""
     print("| harness | seconds | peer | its seconds | ratio |\n|---|---|---|---|---|")
-    for row in [*_bootstrap()]:
+    for row in [*_bootstrap(), *_ranking(), *_length()]:
         print(row, flush=True)
     print(*_memory(), sep="\n")
 
 
-def seconds(call: Callable[[], Any], times: int = 5) -> float:
+def seconds(call: Callable[[], Any], times: int = 15) -> float:
     """The shortest of several runs."""
     taken = []
     for _ in range(times):
@@ -76,6 +79,47 @@ def _bootstrap() -> list[Timing]:
         Timing(what, ours, "scipy.stats.bootstrap, percentile", theirs),
         Timing(what, ours, "arch IIDBootstrap, percentile", arch),
         Timing(f"the same in {ROWS // 2:,} clusters", clustered, "scipy.stats.bootstrap, rows", theirs),
+    ]
+
+
+def _ranking() -> list[Timing]:
+    import evalica
+
+    rng = np.random.default_rng(0)
+    strengths = rng.normal(size=20)
+    first, second = rng.integers(20, size=(2, ROWS))
+    second = np.where(first == second, (second + 1) % 20, second)
+    won = rng.random(ROWS) < 1.0 / (1.0 + np.exp(strengths[second] - strengths[first]))
+    words = np.where(rng.random(ROWS) < 0.1, "tie", np.where(won, "first", "second"))
+    winners = {"first": evalica.Winner.X, "second": evalica.Winner.Y, "tie": evalica.Winner.Draw}
+    battles = [f"m{at}" for at in first], [f"m{at}" for at in second], [winners[word] for word in words]
+    theirs = seconds(lambda: evalica.bradley_terry(*battles), 3)
+    theirs_again = seconds(
+        lambda: evalica.bootstrap(evalica.bradley_terry, *battles, n_resamples=10, bootstrap_method="percentile"), 1
+    )
+    names = np.array(battles[0]), np.array(battles[1])
+    ours = seconds(lambda: bradley_terry(*names, words))
+    listed = seconds(lambda: bradley_terry(battles[0], battles[1], words.tolist()))
+    ours_again = seconds(lambda: bradley_terry_ranking(*names, words, rng=rng, resamples=1000), 2)
+    what = f"Bradley-Terry of 20 systems, {ROWS:,} battles, with robust errors"
+    return [
+        Timing(f"{what}, from arrays", ours, "evalica.bradley_terry, no errors", theirs),
+        Timing(f"{what}, from lists", listed, "evalica.bradley_terry, no errors", theirs),
+        Timing("its bootstrap, 1,000 rounds", ours_again, "evalica.bootstrap, 10 rounds x 100", 100 * theirs_again),
+    ]
+
+
+def _length() -> list[Timing]:
+    rng = np.random.default_rng(0)
+    ours, theirs = rng.uniform(50.0, 300.0, size=(2, 10_000))
+    wins = (rng.random(10_000) < 1.0 / (1.0 + np.exp(-np.log(ours / theirs)))).astype(float)
+
+    def refit(kind: Any) -> float:
+        return seconds(lambda: kind(wins, ours, theirs, rng=rng, resamples=1000), 2)
+
+    return [
+        Timing("length control by ratio, 10,000 rows, 1,000 refits", refit(length_controlled_win_rate), "", 0.0),
+        Timing("length control as in AlpacaEval 2, 10,000 rows, 1,000 refits", refit(alpaca_win_rate), "", 0.0),
     ]
 
 

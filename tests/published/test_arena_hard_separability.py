@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.rankings import overlaps, percentile_interval
+from harness.rankings import overlaps, percentile_interval, separability
 
 
 def test_bounds(case: Callable[..., Any]) -> None:
@@ -22,6 +22,7 @@ def test_overlaps(case: Callable[..., Any], level: float, printed: str) -> None:
     items, expected = case("arena_hard_separability")
     for benchmark, rows in items[items["shared20"] == 1].groupby("benchmark"):
         ends = [percentile_interval(values, level=level) for _, values in rows.groupby("model")["value"]]
-        result = overlaps([low for low, _ in ends], [high for _, high in ends])
-        assert result.pairs == expected["published"]["pairs"]
-        assert result.overlapping == expected["published"][printed][benchmark]
+        lows, highs = [low for low, _ in ends], [high for _, high in ends]
+        overlapping, pairs = expected["published"][printed][benchmark], expected["published"]["pairs"]
+        assert overlaps(lows, highs) == overlapping
+        assert separability(lows, highs) == pytest.approx(1 - overlapping / pairs)
