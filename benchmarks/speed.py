@@ -93,10 +93,9 @@ def _ranking() -> list[Timing]:
     words = np.where(rng.random(ROWS) < 0.1, "tie", np.where(won, "first", "second"))
     winners = {"first": evalica.Winner.X, "second": evalica.Winner.Y, "tie": evalica.Winner.Draw}
     battles = [f"m{at}" for at in first], [f"m{at}" for at in second], [winners[word] for word in words]
-    theirs = seconds(lambda: evalica.bradley_terry(*battles), 3)
-    theirs_again = seconds(
-        lambda: evalica.bootstrap(evalica.bradley_terry, *battles, n_resamples=10, bootstrap_method="percentile"), 1
-    )
+    fit: Any = evalica.bradley_terry
+    theirs = seconds(lambda: fit(*battles))
+    theirs_again = seconds(lambda: evalica.bootstrap(fit, *battles, n_resamples=10, bootstrap_method="percentile"), 1)
     names = np.array(battles[0]), np.array(battles[1])
     ours = seconds(lambda: bradley_terry(*names, words))
     listed = seconds(lambda: bradley_terry(battles[0], battles[1], words.tolist()))
