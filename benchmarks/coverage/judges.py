@@ -35,6 +35,12 @@ def _bounds() -> list[Case]:
         flags = [None if lost else bool(one) for one, lost in zip(good, unread, strict=True)]
         return _whole(harmless_rate_bounds(flags).interval)
 
+    def narrower(rng: Generator) -> Estimate:
+        good = rng.random(400) < RATE
+        unread = rng.random(400) < np.where(good, 0.1, 0.2)
+        flags = [None if lost else bool(one) for one, lost in zip(good, unread, strict=True)]
+        return _whole(harmless_rate_bounds(flags).imbens_manski())
+
     def left_out(rng: Generator) -> Estimate:
         good = rng.random(400) < RATE
         read = rng.random(400) >= np.where(good, 0.1, 0.2)
@@ -44,6 +50,7 @@ def _bounds() -> list[Case]:
     return [
         Case(group, "worst-case bounds of a win rate", design, RATE, wins, cost=2),
         Case(group, "worst-case bounds of a harmless rate", design, RATE, harmless),
+        Case(group, "Imbens-Manski interval of a harmless rate", design, RATE, narrower),
         Case(group, "in use elsewhere: unread rows left out", design, RATE, left_out),
     ]
 
@@ -85,6 +92,12 @@ def _corrections() -> list[Case]:
             human_negative=80,
         ).estimate
 
+    def delta(rng: Generator) -> Estimate:
+        _, judge = judged(rng, 2000)
+        right = int(rng.binomial(120, 0.9)), int(rng.binomial(80, 0.7))
+        counts = {"human_positive": 120, "human_negative": 80, "true_positive": right[0], "true_negative": right[1]}
+        return rogan_gladen(int(judge.sum()), 2000, method="delta", **counts).estimate
+
     def resampled(rng: Generator) -> Estimate:
         human, said = judged(rng, 200)
         _, judge = judged(rng, 2000)
@@ -98,6 +111,7 @@ def _corrections() -> list[Case]:
         Case(group, "prediction-powered mean", design, RATE, powered),
         Case(group, "active labelling", "300 of 2,000 labelled by people", RATE, active, cost=2),
         Case(group, "Rogan-Gladen, Lang-Reiczigel", design, RATE, counted),
+        Case(group, "Rogan-Gladen, delta method", design, RATE, delta),
         Case(group, "Rogan-Gladen, bootstrap of rows", design, RATE, resampled, cost=2),
         Case(group, "in use elsewhere: the judge taken at its word", design, RATE, uncorrected),
     ]

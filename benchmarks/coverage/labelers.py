@@ -48,7 +48,7 @@ def _agreement() -> list[Case]:
     ]
 
 
-def _labels(rng: Generator, items: int, raters: int) -> Ints:
+def draw_labels(rng: Generator, items: int, raters: int) -> Ints:
     """Labels (items, raters): the agreement of two raters beyond chance is SAME²."""
     said = rng.choice(len(SHARES), size=(items, 1), p=SHARES)
     own = rng.choice(len(SHARES), size=(items, raters), p=SHARES)
@@ -59,18 +59,18 @@ def _kappas() -> list[Case]:
     group, truth = "Kappas", SAME**2
 
     def cohen(rng: Generator) -> Estimate:
-        labels = _labels(rng, 200, 2)
+        labels = draw_labels(rng, 200, 2)
         return cohen_kappa(labels[:, 0], labels[:, 1], rng=rng, resamples=1000)
 
     def clustered(rng: Generator) -> Estimate:
-        labels = np.repeat(_labels(rng, 150, 2), 2, axis=0)
+        labels = np.repeat(draw_labels(rng, 150, 2), 2, axis=0)
         return cohen_kappa(labels[:, 0], labels[:, 1], clusters=np.arange(300) // 2, rng=rng, resamples=1000)
 
     def fleiss(rng: Generator) -> Estimate:
-        return fleiss_kappa(_labels(rng, 200, 5).tolist(), rng=rng, resamples=1000).estimate
+        return fleiss_kappa(draw_labels(rng, 200, 5).tolist(), rng=rng, resamples=1000).estimate
 
     def groups(rng: Generator) -> Estimate:
-        labels = _labels(rng, 4000, 2)
+        labels = draw_labels(rng, 4000, 2)
         return mean_kappa(labels[:, 0], labels[:, 1], np.arange(4000) // 100, rng=rng, resamples=1000).estimate
 
     return [
@@ -90,7 +90,7 @@ def _alphas() -> list[Case]:
         return [[None if gap else label for label, gap in zip(*row, strict=True)] for row in rows]
 
     def nominal(rng: Generator) -> Estimate:
-        ratings = with_gaps(_labels(rng, 200, 4).astype(float), rng)
+        ratings = with_gaps(draw_labels(rng, 200, 4).astype(float), rng)
         return krippendorff_alpha(ratings, metric="nominal", rng=rng, resamples=1000).estimate
 
     def interval(rng: Generator) -> Estimate:

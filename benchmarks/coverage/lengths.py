@@ -8,7 +8,7 @@ from harness import Estimate
 from harness.checks import Floats
 from harness.length import Feature, harmless_rate_at_length, length_controlled_win_rate
 from harness.length_controlled import alpaca_win_rate
-from harness.length_strata import length_balanced_win_rate
+from harness.length_strata import length_balanced_win_rate, length_stratified_win_rate
 
 ROWS = 400
 LOGIT = 0.3
@@ -42,6 +42,13 @@ def cases() -> list[Case]:
             wins, np.where(longer, 20, 10), np.full(ROWS, 15), rng=rng, resamples=1000
         ).estimate
 
+    def stratified(rng: Generator) -> Estimate:
+        difference = rng.uniform(-20.0, 30.0, ROWS)
+        wins = (rng.random(ROWS) < 0.55 + 0.1 * np.sign(difference)).astype(float)
+        return length_stratified_win_rate(
+            wins, 100.0 + difference, np.full(ROWS, 100.0), rng=rng, resamples=1000
+        ).estimate
+
     def harmless(rng: Generator) -> Estimate:
         lengths = rng.uniform(50.0, 150.0, ROWS)
         flags = rng.random(ROWS) < expit(1.0 - 0.01 * (lengths - 80.0))
@@ -53,6 +60,7 @@ def cases() -> list[Case]:
         controlled("log-ratio"),
         Case(group, "refitted, as in AlpacaEval 2", design + " (its law up to the scale)", truth, alpaca, cost=8),
         Case(group, "length-balanced", "400 rows, 70 % longer, 0.65 and 0.45", 0.55, balanced),
+        Case(group, "length-stratified", "400 rows, 60 % longer, 0.65 and 0.45", 0.55, stratified, cost=4),
         Case(group, "harmless rate at a length", "400 responses", float(expit(1.0)), harmless, cost=8),
     ]
 
