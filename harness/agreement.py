@@ -1,32 +1,22 @@
-"""How labelers agree with people, and with themselves when the two responses are shown in the other order.
+"""How labelers agree with people, and whether they prefer a position when the two responses change places.
 
 Pairs are independent (Wilson intervals) unless `clusters` or `seeds` name what belongs together (bootstrap intervals).
-Agreement between people is left out, and so are the rules that a labeler must beat: `harness.controls` has those.
+Verdicts in both orders against the right answers are in `harness.two_orders`; agreement between people is in
+`harness.kappa` and its neighbours, and the rules that a labeler must beat in `harness.controls`.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Unpack
+from typing import Literal, NamedTuple, Unpack
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import gammaln
 
-from harness.checks import Floats, check_words, numbers, refusal
-from harness.classification import (
-    Labels,
-    Mask,
-    ShareOptions,
-    Unparsed,
-    check_columns,
-    check_present,
-    kept,
-    labels_of,
-    rows_to_count,
-    share_of,
-)
+from harness.checks import Floats, Ints, check_words, refusal
+from harness.columns import check_columns, check_read, kept, numbers_or_none
 from harness.estimates import Estimate, Significance
-from harness.resampling import Bootstrap, Clusters, Totals, group
+from harness.resampling import Clusters, Totals, group
+from harness.shares import ShareOptions, share_of
 
 Preference = Literal["first", "second", "tie"]
 
@@ -71,26 +61,6 @@ class PositionBias:
         return f"{word} in {100 * more / (self.firsts + self.seconds):.0f} % of them ({test} p{told})"
 
 
-@dataclass(frozen=True)
-class TwoOrders:
-    """A judge that saw every pair in both orders, against the right answers."""
-
-    accuracy: Estimate
-    """(right in one order + right in the other) / 2n: n counts verdicts, which are resampled by pair or cluster."""
-    agree: Estimate
-    """Share of pairs where both orders prefer the same response."""
-    both_right: Estimate
-    """Share of pairs where both orders prefer the right one."""
-    right: tuple[float, float]
-    """Right verdicts in each order; a soft label of exactly 0.5 is one half."""
-    agreed: int
-    both: int
-    unparsed: tuple[int, int]
-    """Verdicts of each order that could not be read, among the pairs with an answer; see the function for their use."""
-    human_ties: int
-    """Left out."""
-
-
 def alignment(
     prefers_first: Sequence[float | None] | Floats,
     human: Sequence[Preference],
@@ -115,7 +85,7 @@ def alignment(
     """
     where = "alignment"
     check_columns(where, prefers_first=prefers_first, human=human, clusters=clusters, seeds=seeds)
-    gaps = _readable(where, "prefers_first", prefers_first, 0.0, 1.0) - 0.5
+    gaps = numbers_or_none(where, "prefers_first", prefers_first, 0.0, 1.0) - 0.5
     return _aligned(where, "soft label", gaps, human, clusters, seeds, options)
 
 
@@ -140,7 +110,7 @@ def alignment_of_margins(
     """
     where = "alignment_of_margins"
     check_columns(where, margins=margins, human=human, clusters=clusters, seeds=seeds)
-    return _aligned(where, "margin", _readable(where, "margins", margins), human, clusters, seeds, options)
+    return _aligned(where, "margin", numbers_or_none(where, "margins", margins), human, clusters, seeds, options)
 
 
 def positional_agreement(
@@ -171,9 +141,9 @@ def positional_agreement(
     """
     where = "positional_agreement"
     check_columns(where, first=first, second=second, clusters=clusters, seeds=seeds)
-    one, other = _readable(where, "first", first, 0.0, 1.0), _readable(where, "second", second, 0.0, 1.0)
+    one, other = numbers_or_none(where, "first", first, 0.0, 1.0), numbers_or_none(where, "second", second, 0.0, 1.0)
     read = ~np.isnan(one + other)
-    _check_any(where, read, "pair")
+    check_read(where, read, "pair")
     inner, outer = kept(clusters, read), kept(seeds, read)
     signs = (np.sign(one - 0.5) + np.sign(other - 0.5))[read] / 2.0
     same = np.abs(signs) == 1.0  # a half is a position in one order and none in the other
@@ -181,78 +151,6 @@ def positional_agreement(
     share, significance = _position(where, signs[same], kept(inner, same), kept(outer, same), options)
     firsts = int(np.sum(signs == 1.0))
     return PositionBias(estimate, firsts, int(same.sum()) - firsts, share, significance, int(np.sum(~read)))
-
-
-def two_order_agreement(
-    first_order: Labels,
-    second_order: Labels,
-    gold: Labels,
-    *,
-    clusters: Clusters | None = None,
-    seeds: Clusters | None = None,
-    unparsed: Unparsed = "wrong",
-    **options: Unpack[Bootstrap],
-) -> TwoOrders:
-    """Accuracy over both orders, agreement between them, and both-orders-right, of n pairs judged twice.
-
-    All three hold n labels of any kind that name the response, not its position. None is a verdict that could not be
-    read: with `unparsed="wrong"` it is never right and agrees with nothing (not with None either), with "left out" its
-    pair is left out. A string that stands for unreadable is a label like others: two of them agree, as in LLMBar.
-    Accuracy is by `cluster_bootstrap` over pairs (or `clusters`, `seeds`), the two shares of pairs as in `alignment`.
-
-    Raises `HarnessError` for lengths that differ, no pairs, no answer in `gold`, a NaN, words mixed with other labels,
-    pairs that are all left out, and where `cluster_bootstrap` does.
-    Reference: Zeng et al. (2024), Evaluating Large Language Models at Evaluating Instruction Following, arXiv
-    2310.07641 (average accuracy and positional agreement rate).
-
-    >>> result = two_order_agreement([1, 1, 2, 1], [1, 2, 2, None], [1, 1, 2, 2], rng=np.random.default_rng(0))
-    >>> print(result.accuracy, result.right, result.unparsed)
-    0.625 [0.250, 1.000] (n=8, 4 clusters, cluster bootstrap) (3.0, 2.0) (0, 1)
-    >>> print(result.agree, result.both)
-    0.500 [0.150, 0.850] (n=4, wilson) 2
-    """
-    where = "two_order_agreement"
-    check_columns(where, first_order=first_order, second_order=second_order, gold=gold, clusters=clusters, seeds=seeds)
-    one, other, answers = labels_of(where, first_order=first_order, second_order=second_order, gold=gold)
-    check_present(where, "gold", answers)
-    rights = [(_right(a, answer), _right(b, answer)) for a, b, answer in zip(one, other, answers, strict=True)]
-    same = np.array([a is not None and a == b for a, b in zip(one, other, strict=True)])
-    return _two_orders(where, np.array(rights), same, clusters, seeds, unparsed, options, human_ties=0)
-
-
-def both_orders_right(
-    first: Sequence[float | None] | Floats,
-    second: Sequence[float | None] | Floats,
-    human: Sequence[Preference],
-    *,
-    clusters: Clusters | None = None,
-    seeds: Clusters | None = None,
-    unparsed: Unparsed = "wrong",
-    **options: Unpack[Bootstrap],
-) -> TwoOrders:
-    """`two_order_agreement` of soft labels: `first` and `second` (n) as in `positional_agreement`, `human` (n choices).
-
-    Exactly 0.5 is right by one half in `accuracy`, and neither agrees nor is right in the two shares of pairs. Human
-    ties are left out. None and `unparsed` are as in `two_order_agreement`.
-
-    Raises `HarnessError` for lengths that differ, a probability that is NaN or outside [0, 1], an unknown choice, no
-    pair that is left, and where `cluster_bootstrap` does.
-
-    >>> human = ["first", "second", "first"]
-    >>> result = both_orders_right([0.9, 0.4, 0.8], [0.2, 0.6, 0.7], human, rng=np.random.default_rng(0))
-    >>> print(result.both_right, result.right)
-    0.667 [0.208, 0.939] (n=3, wilson) (3.0, 2.0)
-    """
-    where = "both_orders_right"
-    check_columns(where, first=first, second=second, human=human, clusters=clusters, seeds=seeds)
-    one = _readable(where, "first", first, 0.0, 1.0) - 0.5
-    other = 0.5 - _readable(where, "second", second, 0.0, 1.0)
-    sides = sides_of(where, human)
-    chosen = sides != 0.0
-    rights = np.stack([credit(one, sides), credit(other, sides)], axis=1)[chosen]
-    same = (one * other > 0.0)[chosen]
-    inner, outer = kept(clusters, chosen), kept(seeds, chosen)
-    return _two_orders(where, rights, same, inner, outer, unparsed, options, human_ties=int(np.sum(~chosen)))
 
 
 def sides_of(where: str, human: Sequence[Preference]) -> Floats:
@@ -281,40 +179,11 @@ def _aligned(
     sides = sides_of(where, human)
     chosen = sides != 0.0
     read = chosen & ~np.isnan(gaps)
-    _check_any(where, read, what)
+    check_read(where, read, what)
     credited = credit(gaps[read], sides[read])
     estimate = share_of(where, credited, kept(clusters, read), kept(seeds, read), options)
     unparsed = int(chosen.sum() - read.sum())
     return Alignment(estimate, int(np.sum(~chosen)), int(np.sum(credited == 0.5)), unparsed)
-
-
-def _two_orders(
-    where: str,
-    rights: Floats,
-    same: Mask,
-    clusters: Clusters | None,
-    seeds: Clusters | None,
-    unparsed: Unparsed,
-    options: Bootstrap,
-    *,
-    human_ties: int,
-) -> TwoOrders:
-    """From the credit of each verdict (n, 2), NaN where it could not be read, and whether the two agree (n,)."""
-    unread = np.isnan(rights)
-    stays = rows_to_count(where, unread[:, 0] | unread[:, 1], unparsed)
-    rights, same, inner, outer = np.nan_to_num(rights[stays]), same[stays], kept(clusters, stays), kept(seeds, stays)
-    both = (rights == 1.0).all(axis=1)
-    pairs = np.arange(len(same)) if inner is None else inner
-    return TwoOrders(
-        accuracy=share_of(where, rights.ravel(), _twice(pairs), None if outer is None else _twice(outer), options),
-        agree=share_of(where, same.astype(np.float64), inner, outer, options),
-        both_right=share_of(where, both.astype(np.float64), inner, outer, options),
-        right=(float(rights[:, 0].sum()), float(rights[:, 1].sum())),
-        agreed=int(same.sum()),
-        both=int(both.sum()),
-        unparsed=(int(unread[:, 0].sum()), int(unread[:, 1].sum())),
-        human_ties=human_ties,
-    )
 
 
 def _position(
@@ -335,7 +204,7 @@ def _position(
     return share, Significance(p, firsts, int(times.sum()), f"exact sign flips of {what}")
 
 
-def _exchanged_signs(sizes: Floats, times: npt.NDArray[np.intp], total: float) -> float:
+def _exchanged_signs(sizes: Floats, times: Ints, total: float) -> float:
     """P(|Σ ±size| >= |total|) where each size, a whole number, occurs that many times and each sign is even odds."""
     chances = np.ones(1)
     for size, many in zip(sizes.astype(int), times, strict=True):
@@ -352,33 +221,3 @@ def _even_binomial(n: int) -> Floats:
     heads = np.arange(n + 1)
     log_chances = gammaln(n + 1) - gammaln(heads + 1) - gammaln(n - heads + 1) - n * np.log(2.0)
     return np.asarray(np.exp(log_chances))
-
-
-def _readable(
-    where: str, name: str, values: Sequence[float | None] | Floats, low: float = -np.inf, high: float = np.inf
-) -> Floats:
-    """Checked numbers (n,), NaN where None could not be read; a NaN that was given is refused."""
-    unread = np.array([value is None for value in values])
-    found = numbers(where, name, [max(low, 0.0) if value is None else value for value in values], low, high)
-    return np.where(unread, np.nan, found)
-
-
-def _right(label: Hashable | None, answer: Hashable | None) -> float:
-    return np.nan if label is None else float(label == answer)
-
-
-def _twice(labels: Clusters) -> Clusters:
-    return [label for label in labels for _ in range(2)]
-
-
-def _check_any(where: str, rows: Mask, what: str) -> None:
-    if not rows.any():
-        raise refusal(where, f"no {what} could be read", "give at least one that is not None")
-
-
-def __getattr__(name: str) -> Any:
-    if name in ("longer_wins", "majority"):  # until harness/__init__.py takes them from where they are
-        from harness import controls
-
-        return getattr(controls, name)
-    raise AttributeError(name)

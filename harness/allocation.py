@@ -8,15 +8,13 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
+from scipy.special import ndtri
 
 from harness.checks import Floats, check_lengths, check_level, check_range, check_rng, numbers, refusal
-from harness.estimates import Estimate
-from harness.means import clustered_error
+from harness.columns import Column, Mask, numbers_or_none
+from harness.means import clustered_error, t_interval
 from harness.prediction_powered import PredictionPowered
 from harness.resampling import Clusters, Groups, group
-
-Column = Sequence[float] | Floats
 
 
 def human_labels_needed(
@@ -98,7 +96,7 @@ def inclusion_probabilities(probabilities: Column, labels: float, *, floor: floa
     return _capped(shares, labels)
 
 
-def draw_rows(inclusion: Column, *, rng: np.random.Generator) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def draw_rows(inclusion: Column, *, rng: np.random.Generator) -> Mask:
     """Which of n rows to send to people: each by itself, with its own chance, so that their number is random too.
 
     Raises `HarnessError` for a chance outside (0, 1] and an rng that is not a Generator.
@@ -144,8 +142,8 @@ def actively_labelled_mean(
     where = "actively_labelled_mean"
     check_level(where, level)
     check_lengths(where, human=human, judge=judge, inclusion=inclusion)
-    drawn = np.array([label is not None for label in human])
-    labels = numbers(where, "human", [0.0 if label is None else label for label in human])
+    found = numbers_or_none(where, "human", human)
+    drawn, labels = ~np.isnan(found), np.nan_to_num(found)
     guesses, chances = numbers(where, "judge", judge), _chances(where, inclusion)
     if (missed := (chances == 1.0) & ~drawn).any():
         raise refusal(where, f"human[{int(np.argmax(missed))}] is None at chance 1", "give the label of each drawn row")
@@ -159,9 +157,7 @@ def actively_labelled_mean(
     error, value = clustered_error(terms, groups), float(terms.mean())
     if error <= 1e-12 * max(1.0, abs(value)):
         raise refusal(where, "the standard error is 0", "give rows that differ")
-    reach = float(stdtrit(asked - 1, (1.0 + level) / 2.0)) * error
-    method = "active" if groups.alone else "active on clusters"
-    estimate = Estimate(value, value - reach, value + reach, level, n=len(terms), clusters=groups.named, method=method)
+    estimate = t_interval(value, error, asked - 1, groups, level, name="active")
     spread = float(np.average((labels[drawn] - value) ** 2, weights=1.0 / chances[drawn]))
     return PredictionPowered(estimate, trust, int(drawn.sum()), int((~drawn).sum()), spread / error**2)
 

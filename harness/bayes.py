@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import betainc, expit
 
-from harness.checks import Floats, check_lengths, refusal
+from harness.checks import Floats, among, check_lengths, refusal
+from harness.columns import check_apart
 from harness.means import clustered_error
 from harness.resampling import Clusters, group
-from harness.significance import among
-from harness.two_sample import check_apart
 
 JEFFREYS = (0.5, 0.5)
 """The Beta prior that is invariant to how a rate is expressed; (1, 1) is the uniform one."""

@@ -12,20 +12,9 @@ import numpy as np
 
 from harness.checks import Floats, check_lengths, numbers, refusal
 from harness.estimates import Estimate
+from harness.intervals import bootstrap_reduced, bootstrap_totals, bootstrap_weights
 from harness.proportions import wilson_interval
-from harness.resampling import (
-    Bootstrap,
-    Clusters,
-    Groups,
-    Settings,
-    Totals,
-    bootstrap_reduced,
-    bootstrap_totals,
-    drawn_weights,
-    group,
-    interval_of,
-    weights_without_one,
-)
+from harness.resampling import Bootstrap, Clusters, Groups, Settings, Totals, group
 
 
 def cluster_bootstrap(
@@ -58,7 +47,7 @@ def cluster_bootstrap(
     check_lengths(where, values=values) if clusters is None else check_lengths(where, values=values, clusters=clusters)
     found = numbers(where, "values", values)
     settings, groups = Settings.of(where, options), group(where, len(found), clusters, seeds)
-    return mean_of_totals(where, Totals.of(np.stack([found, np.ones(len(found))], axis=1), groups), settings)
+    return mean_of(where, found, groups, settings)
 
 
 def bootstrap_ratio(
@@ -103,16 +92,17 @@ def bootstrap(
     >>> print(bootstrap(mean, 5, rng=np.random.default_rng(0), resamples=1000))
     5.600 [3.000, 8.400] (n=5, bootstrap)
     """
-    groups, settings = group("bootstrap", rows, clusters, seeds), Settings.of("bootstrap", options)
-    drawn = np.array([statistic(weights) for weights in drawn_weights(groups, settings)], dtype=np.float64)
-    bca = settings.interval == "bca"
-    left = np.array([statistic(weights) for weights in weights_without_one(groups)] if bca else [], dtype=np.float64)
-    value = float(statistic(np.ones(rows)))
-    return interval_of("bootstrap", value, drawn, left, groups, settings, rows=rows)
+    where = "bootstrap"
+    return bootstrap_weights(where, statistic, group(where, rows, clusters, seeds), options)
+
+
+def mean_of(where: str, values: Floats, groups: Groups, settings: Settings) -> Estimate:
+    """`cluster_bootstrap` of checked values (n,); `where` is the function that refusals name."""
+    return mean_of_totals(where, Totals.of_values(values, groups), settings)
 
 
 def mean_of_totals(where: str, totals: Totals, settings: Settings) -> Estimate:
-    """The estimate of a mean from totals of (value, 1); see `cluster_bootstrap`."""
+    """`mean_of` from totals of (value, 1)."""
     means = np.concatenate([_ratio(kinds) for kinds, _ in totals.parts])
     if np.ptp(means) <= 1e-12 * np.abs(means).max():
         return _same_everywhere(where, float(_ratio(totals.whole)), totals.groups, settings.level)

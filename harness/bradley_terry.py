@@ -27,8 +27,9 @@ from harness.battles import (
 )
 from harness.checks import Floats, Ints, check_level, refusal
 from harness.estimates import Estimate
+from harness.intervals import LOST, interval_of
 from harness.rankings import Ranking, place, ranks_of
-from harness.resampling import LOST, Bootstrap, Clusters, Groups, Settings, interval_of
+from harness.resampling import Bootstrap, Clusters, Groups, Settings
 from harness.tie_models import MODELS, Model, Ties, bounded, mixed, model_of
 
 ELO = 400.0 / np.log(10.0)

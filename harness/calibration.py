@@ -1,23 +1,25 @@
-"""How well soft labels foretell human choices: their order (AUC), their size (Brier, log loss, calibration), a repair.
+"""How well soft labels foretell human choices: their size (Brier, log loss, calibration), and its repair.
 
 `probabilities` are the labeler's, that the first response is preferred; `human` says whether people preferred it: 1 or
 0, or the share of raters who did. One rule holds for such shares everywhere: a share h is h rows of 1 and 1 - h rows of
 0, so every figure is the one of the raters laid out one by one. Rows that could not be read are the caller's to count.
+Whether their order is right is in `harness.auc`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal, NamedTuple, Unpack
 
 import numpy as np
-from scipy.special import expit, logit, ndtri, xlogy
+from scipy.special import expit, logit, xlogy
 
-from harness.bootstrap import bootstrap, cluster_bootstrap
+from harness.bootstrap import mean_of
 from harness.checks import Floats, Ints, check_lengths, check_level, numbers, refusal
+from harness.columns import Column, soft_labels_of
 from harness.estimates import Estimate
+from harness.intervals import bootstrap_totals, bootstrap_weights
 from harness.proportions import proportion
-from harness.resampling import Bootstrap, Clusters, Groups, bootstrap_totals, group
+from harness.resampling import Bootstrap, Clusters, Settings, group
 
-Column = Sequence[float] | Floats
 Binning = Literal["width", "count"]
 
 CLIP = 1e-6
@@ -58,68 +60,6 @@ class BrierParts(NamedTuple):
     """What bins of unequal probabilities leave over; 0 where each bin holds one probability."""
 
 
-def auc_value(probabilities: Column, human: Column) -> float:
-    """The area under the ROC curve as a plain number, also where its interval is undefined; see `auc`.
-
-    >>> auc_value([0.9, 0.8, 0.8, 0.1], [1, 1, 0, 0])
-    0.875
-    """
-    return _area("auc", *_columns("auc", probabilities, human))(np.ones(len(human)))
-
-
-def auc(
-    probabilities: Column,
-    human: Column,
-    *,
-    clusters: Clusters | None = None,
-    seeds: Clusters | None = None,
-    **options: Unpack[Bootstrap],
-) -> Estimate:
-    """Chance that of two random rows, one preferred and one not, the preferred has the higher probability; ties half.
-
-    Σᵢⱼ hᵢ (1 - hⱼ) ([pᵢ > pⱼ] + ½ [pᵢ = pⱼ]) / (Σhᵢ Σ(1 - hⱼ)) over n rows; the interval resamples clusters and ranks
-    anew. For preferences it depends on which response is called first: call it at random.
-
-    Raises `HarnessError` for values outside [0, 1], lengths that differ, choices that are all alike, and where
-    `bootstrap` does. Reference: Hanley and McNeil (1982), Radiology 143(1).
-
-    >>> print(auc([0.9, 0.7, 0.6, 0.3, 0.8, 0.2] * 3, [1, 1, 0, 0, 0, 1] * 3, rng=np.random.default_rng(0)))
-    0.556 [0.250, 0.850] (n=18, bootstrap)
-    """
-    area = _area("auc", *_columns("auc", probabilities, human))
-    return bootstrap(area, len(human), clusters=clusters, seeds=seeds, **options)
-
-
-def delong_auc(
-    probabilities: Column, human: Column, *, clusters: Clusters | None = None, level: float = 0.95
-) -> Estimate:
-    """`auc` of hard choices with an analytic interval: DeLong's variance, on the scale of log(A / (1 - A)).
-
-    With a_i the share of rows not preferred that preferred row i beats, b_j the share of preferred rows that beat row
-    j, var A = s²(a) / n₁ + s²(b) / n₀. With clusters, sums of a - A and of b - A over a cluster take the place of rows
-    (Obuchowski), and their products are added.
-
-    Raises `HarnessError` for choices other than 0 and 1, and as `auc` does; also where the variance is 0, as with
-    A = 1. Reference: DeLong, DeLong, Clarke-Pearson (1988), Biometrics 44(3); Obuchowski (1997), Biometrics 53(2).
-
-    >>> print(delong_auc([0.9, 0.7, 0.6, 0.3, 0.8, 0.2], [1, 1, 0, 0, 0, 1]))
-    0.556 [0.094, 0.938] (n=6, DeLong)
-    """
-    where = "delong_auc"
-    check_level(where, level)
-    found, chosen = _columns(where, probabilities, human)
-    if (soft := (chosen != 0.0) & (chosen != 1.0)).any():
-        raise refusal(where, f"human[{int(np.argmax(soft))}] is a share", "give 0 or 1, or use auc")
-    groups, value = group(where, len(found), clusters), _area(where, found, chosen)(np.ones(len(found)))
-    variance = _placement_variance(found, chosen, value, groups)
-    if not 0.0 < variance < np.inf:
-        raise refusal(where, f"the variance is {variance:.3g} at {value:.3g}", "give more rows, or use auc_value")
-    reach = float(ndtri((1.0 + level) / 2.0)) * np.sqrt(variance) / (value * (1.0 - value))
-    low, high = (float(end) for end in expit(logit(value) + np.array([-reach, reach])))
-    method = "DeLong" if groups.alone else "clustered DeLong"
-    return Estimate(value, low, high, level, n=len(found), clusters=groups.named, method=method)
-
-
 def brier(
     probabilities: Column,
     human: Column,
@@ -136,8 +76,10 @@ def brier(
     >>> print(brier([0.9, 0.2, 0.6, 0.5], [1, 0, 0, 0.5], rng=np.random.default_rng(0)))
     0.165 [0.025, 0.305] (n=4, bootstrap)
     """
-    found, chosen = _columns("brier", probabilities, human)
-    return cluster_bootstrap(_squared(found, chosen), clusters, seeds=seeds, **options)
+    where = "brier"
+    found, chosen = soft_labels_of(where, probabilities, human)
+    groups = group(where, len(found), clusters, seeds)
+    return mean_of(where, _squared(found, chosen), groups, Settings.of(where, options))
 
 
 def brier_parts(probabilities: Column, human: Column, *, bins: int = 10, binning: Binning = "width") -> BrierParts:
@@ -151,7 +93,7 @@ def brier_parts(probabilities: Column, human: Column, *, bins: int = 10, binning
     >>> print(*(round(part, 4) for part in parts))
     0.025 0.0625 0.1875 0.0
     """
-    found, chosen = _columns("brier_parts", probabilities, human)
+    found, chosen = soft_labels_of("brier_parts", probabilities, human)
     codes = np.unique(_bins("brier_parts", found, bins, binning)[0], return_inverse=True)[1]
     sizes, rate = np.bincount(codes), float(chosen.mean())
     predicted, observed = np.bincount(codes, found) / sizes, np.bincount(codes, chosen) / sizes
@@ -178,10 +120,11 @@ def log_loss(
     >>> print(log_loss([0.9, 0.2, 0.6, 0.5], [1, 0, 0, 1], rng=np.random.default_rng(0)))
     0.484 [0.164, 0.805] (n=4, bootstrap)
     """
-    found, chosen = _columns("log_loss", probabilities, human)
-    inside = _clipped("log_loss", found, clip)
+    where = "log_loss"
+    found, chosen = soft_labels_of(where, probabilities, human)
+    inside = _clipped(where, found, clip)
     losses = -xlogy(chosen, inside) - xlogy(1.0 - chosen, 1.0 - inside)
-    return cluster_bootstrap(losses, clusters, seeds=seeds, **options)
+    return mean_of(where, losses, group(where, len(found), clusters, seeds), Settings.of(where, options))
 
 
 def expected_calibration_error(
@@ -208,7 +151,7 @@ def expected_calibration_error(
     0.325 [0.062, 0.850] (n=4, bootstrap) floor 0.20
     """
     where = "expected_calibration_error"
-    found, chosen = _columns(where, probabilities, human)
+    found, chosen = soft_labels_of(where, probabilities, human)
     codes = np.unique(_bins(where, found, bins, binning)[0], return_inverse=True)[1]
     count, groups = int(codes.max()) + 1, group(where, len(found), clusters, seeds)
     columns = np.column_stack([(codes[:, None] == np.arange(count)) * (found - chosen)[:, None], np.ones(len(found))])
@@ -233,7 +176,7 @@ def reliability_table(
     """
     where = "reliability_table"
     check_level(where, level)
-    found, chosen = _columns(where, probabilities, human)
+    found, chosen = soft_labels_of(where, probabilities, human)
     codes, edges = _bins(where, found, bins, binning)
     rows = []
     for code in np.unique(codes):
@@ -250,7 +193,7 @@ def temperature_value(probabilities: Column, human: Column, *, clip: float = CLI
     >>> round(temperature_value([0.9, 0.9, 0.9, 0.1], [1, 1, 0, 0]), 3)
     2.0
     """
-    found, chosen = _columns("temperature", probabilities, human)
+    found, chosen = soft_labels_of("temperature", probabilities, human)
     return 1.0 / _sharpness("temperature", _clipped("temperature", found, clip), chosen)(np.ones(len(found)))
 
 
@@ -276,9 +219,11 @@ def temperature(
     >>> print(temperature(sure, people, rng=np.random.default_rng(0), resamples=1000))
     2.931 [2.088, 4.352] (n=240, bootstrap)
     """
-    found, chosen = _columns("temperature", probabilities, human)
-    sharpness = _sharpness("temperature", _clipped("temperature", found, clip), chosen)
-    return bootstrap(lambda weights: 1.0 / sharpness(weights), len(found), clusters=clusters, seeds=seeds, **options)
+    where = "temperature"
+    found, chosen = soft_labels_of(where, probabilities, human)
+    sharpness = _sharpness(where, _clipped(where, found, clip), chosen)
+    groups = group(where, len(found), clusters, seeds)
+    return bootstrap_weights(where, lambda weights: 1.0 / sharpness(weights), groups, options)
 
 
 def apply_temperature(probabilities: Column, by: float, *, clip: float = CLIP) -> Floats:
@@ -298,11 +243,6 @@ def apply_temperature(probabilities: Column, by: float, *, clip: float = CLIP) -
     return np.asarray(expit(logit(_clipped(where, found, clip)) / by))
 
 
-def _columns(where: str, probabilities: Column, human: Column) -> tuple[Floats, Floats]:
-    check_lengths(where, probabilities=probabilities, human=human)
-    return numbers(where, "probabilities", probabilities, 0.0, 1.0), numbers(where, "human", human, 0.0, 1.0)
-
-
 def _clipped(where: str, found: Floats, clip: float) -> Floats:
     if not 0.0 < clip < 0.5:
         raise refusal(where, f"clip is {clip}", "give one between 0 and 0.5, such as 1e-6")
@@ -311,42 +251,6 @@ def _clipped(where: str, found: Floats, clip: float) -> Floats:
 
 def _squared(found: Floats, chosen: Floats) -> Floats:
     return chosen * (1.0 - found) ** 2 + (1.0 - chosen) * found**2
-
-
-def _area(where: str, found: Floats, chosen: Floats) -> Callable[[Floats], float]:
-    """The AUC of weighted rows: sorted once, so that each resample costs one cumulated sum."""
-    if np.ptp(chosen) == 0.0 and chosen[0] in (0.0, 1.0):
-        raise refusal(where, f"every human choice is {chosen[0]:g}", "give both kinds: the area is undefined")
-    order = np.argsort(found, kind="stable")
-    ranked, first = found[order], chosen[order]
-    below, upto = np.searchsorted(ranked, ranked, "left"), np.searchsorted(ranked, ranked, "right")
-
-    def area(weights: Floats) -> float:
-        sorted_weights = weights[order]
-        preferred = sorted_weights * first
-        beaten = np.concatenate([[0.0], np.cumsum(sorted_weights - preferred)])
-        pairs = preferred.sum() * beaten[-1]
-        return float(preferred @ (beaten[below] + beaten[upto]) / (2.0 * pairs)) if pairs > 0.0 else np.nan
-
-    return area
-
-
-def _placement_variance(found: Floats, chosen: Floats, value: float, groups: Groups) -> float:
-    """Obuchowski's variance of the AUC; DeLong's where every row is a cluster."""
-    ranked = {side: np.sort(found[chosen == side]) for side in (0.0, 1.0)}
-    share = np.empty(len(found))
-    for side, others in ((1.0, ranked[0.0]), (0.0, ranked[1.0])):
-        own = found[chosen == side]
-        lower = (np.searchsorted(others, own, "left") + np.searchsorted(others, own, "right")) / (2.0 * len(others))
-        share[chosen == side] = lower if side else 1.0 - lower
-    columns = np.stack([chosen * (share - value), (1.0 - chosen) * (share - value), chosen, 1.0 - chosen], axis=1)
-    sums = groups.totals(columns)
-    held = np.count_nonzero(sums[:, 2:], axis=0)
-    sizes = np.array([len(ranked[1.0]), len(ranked[0.0])], dtype=np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        own = held / (held - 1) * (sums[:, :2] ** 2).sum(axis=0) / sizes**2
-    shared = 2.0 * groups.count / (groups.count - 1) * float(sums[:, 0] @ sums[:, 1]) / float(np.prod(sizes))
-    return float(own.sum()) + shared
 
 
 def _bins(where: str, found: Floats, bins: int, binning: Binning) -> tuple[Ints, Floats]:

@@ -89,5 +89,21 @@ def numbers(where: str, name: str, values: Any, low: float = -math.inf, high: fl
     return found
 
 
+def among(where: str, name: str, values: Any, known: tuple[float, ...]) -> Floats:
+    """Values (n,) that are each one of the `known` numbers; booleans are 0 and 1."""
+    found = numbers(where, name, values)
+    if len(odd := np.flatnonzero(~np.isin(found, known))):
+        told = ", ".join(f"{number:g}" for number in known)
+        raise refusal(where, f"{name}[{odd[0]}] is {found[odd[0]]:g}", f"use one of {told}")
+    return found
+
+
+def whole(where: str, name: str, count: float) -> int:
+    """A count, or a refusal of what is negative or not whole."""
+    if not (count >= 0 and float(count).is_integer()):
+        raise refusal(where, f"{name} is {count}", "give a whole number, 0 or more")
+    return int(count)
+
+
 def _is_number(entry: object, low: float, high: float) -> bool:
     return isinstance(entry, (int, float)) and math.isfinite(entry) and low <= entry <= high

@@ -1,37 +1,31 @@
-"""A judge of several classes (win, loss, tie) against gold labels, and gold labels from the ratings of several people.
+"""A judge of several classes (win, loss, tie) against gold labels.
 
-Also how every comparison of labels reads its columns, and the interval of a share of rows that are right. Soft labels
-are left out: `harness.agreement` has those.
+Soft labels are left out: `harness.agreement` has those. Gold labels from the ratings of several people are made by
+`harness.ratings.consensus`.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypedDict, Unpack
+from typing import NamedTuple, Unpack
 
 import numpy as np
-import numpy.typing as npt
 
-from harness.bootstrap import mean_of_totals
-from harness.checks import Floats, Ints, check_lengths, refusal
+from harness.checks import Floats, Ints
+from harness.columns import (
+    Labels,
+    Mask,
+    Unparsed,
+    check_columns,
+    check_present,
+    kept,
+    labels_of,
+    rows_to_count,
+    sorted_labels,
+)
 from harness.estimates import Estimate
-from harness.proportions import proportion
-from harness.resampling import Bootstrap, Clusters, Interval, Settings, Totals, bootstrap_reduced, group
-
-Labels = Sequence[Hashable | None] | np.ndarray[Any, Any]
-"""One label a row, words or numbers; None could not be read."""
-Ratings = Sequence[Sequence[Hashable | None]] | np.ndarray[Any, Any]
-"""For each item the labels that its raters gave; None, or fewer entries, where a rater gave none."""
-Mask = npt.NDArray[np.bool_]
-Unparsed = Literal["wrong", "left out"]
-
-
-class ShareOptions(TypedDict, total=False):
-    """Options of `Bootstrap`; all but `level` serve only with clusters or seeds, and `rng` is required with those."""
-
-    rng: np.random.Generator | None
-    level: float
-    resamples: int
-    interval: Interval
+from harness.intervals import bootstrap_reduced
+from harness.resampling import Bootstrap, Clusters, Settings, Totals, group
+from harness.shares import share_of
 
 
 class MacroScores(NamedTuple):
@@ -77,16 +71,6 @@ class Classification:
     """Classes that only the judge said: the recall of each counts 0."""
     unparsed: int
     """Verdicts that could not be read; see `classification` for their use."""
-
-
-@dataclass(frozen=True)
-class RatedItems:
-    """Ratings as numbers: for each rating its item and the code of its label, and label counts (items, labels)."""
-
-    items: Ints
-    codes: Ints
-    counts: Ints
-    labels: list[Hashable]
 
 
 def classification(
@@ -159,120 +143,13 @@ def classification_value(judge: Labels, gold: Labels, *, unparsed: Unparsed = "l
     return MacroScores(float(np.mean(said[rows] == true[rows])), *_macro(totals).tolist())
 
 
-def consensus(ratings: Ratings, *, split: Literal["refuse", "none"] = "refuse") -> list[Hashable | None]:
-    """The label of each of n items that more of its raters gave than any other: 2 of 3, or 2 of 4 beside 1 and 1.
-
-    `ratings` holds the labels of each item, as many as it has raters, or an array (n, raters); None is no rating. Where
-    two labels are equally common, or there is no rating, the item has no label: that is refused, or with `split="none"`
-    it is None, for the caller to count, leave out or call a tie.
-
-    Raises `HarnessError` for no items, a NaN, words mixed with other labels, and an item without a label.
-
-    >>> consensus([["a", "a", "b"], ["b", None, "b"], ["a", "b", "c"]], split="none")
-    ['a', 'b', None]
-    """
-    if split not in ("refuse", "none"):
-        raise refusal("consensus", f"split is {split!r}", "use 'refuse' or 'none'")
-    rated = rated_items("consensus", ratings)
-    most = rated.counts.max(axis=1, keepdims=True)
-    single = (most[:, 0] > 0) & (np.sum(rated.counts == most, axis=1) == 1)
-    if split == "refuse" and not single.all():
-        at = int(np.argmin(single))
-        raise refusal("consensus", f"ratings[{at}] has no commonest label", "add a rater, or give split='none'")
-    commonest = rated.counts.argmax(axis=1)
-    return [rated.labels[code] if found else None for code, found in zip(commonest, single, strict=True)]
-
-
-def rated_items(where: str, ratings: Ratings) -> RatedItems:
-    """Number the items and labels of ratings; refuses no ratings, a NaN, and rows that hold no several labels."""
-    array = getattr(ratings, "to_numpy", lambda: ratings)()
-    rows = array.tolist() if isinstance(array, np.ndarray) else list(array)
-    check_lengths(where, ratings=rows)
-    for position, row in enumerate(rows):
-        if isinstance(row, str) or not isinstance(row, Iterable):
-            raise refusal(where, f"ratings[{position}] is {row!r}", "give the labels of each item as a list")
-    listed = labels_of(where, **{f"ratings[{position}]": row for position, row in enumerate(rows)})
-    found = [(item, label) for item, row in enumerate(listed) for label in row if label is not None]
-    if not found:
-        raise refusal(where, "no item has a rating", "give at least one that is not None")
-    labels = _sorted({label for _, label in found})
-    code = {label: number for number, label in enumerate(labels)}
-    items, codes = np.array([(item, code[label]) for item, label in found], dtype=np.intp).T
-    cells = np.bincount(items * len(labels) + codes, minlength=len(rows) * len(labels))
-    return RatedItems(items, codes, cells.reshape(len(rows), len(labels)), labels)
-
-
-def share_of(
-    where: str, values: Floats, clusters: Clusters | None, seeds: Clusters | None, options: ShareOptions | Bootstrap
-) -> Estimate:
-    """Mean of n checked values in [0, 1]: Wilson's interval of independent rows, otherwise the cluster bootstrap's."""
-    alone, rng = clusters is None and seeds is None, options.get("rng")
-    if rng is None:
-        if not alone:
-            raise refusal(where, "clusters without rng", "give numpy.random.default_rng(seed)")
-        rng = np.random.default_rng(0)  # nothing is drawn, but the other options are checked all the same
-    settings = Settings.of(where, {**options, "rng": rng})
-    if alone:
-        return proportion(float(values.sum()), len(values), level=settings.level)
-    groups = group(where, len(values), clusters, seeds)
-    return mean_of_totals(where, Totals.of(np.stack([values, np.ones(len(values))], axis=1), groups), settings)
-
-
-def check_columns(where: str, **columns: Any) -> None:
-    """`check_lengths` of those that are given."""
-    check_lengths(where, **{name: column for name, column in columns.items() if column is not None})
-
-
-def labels_of(where: str, **columns: Labels) -> list[list[Hashable | None]]:
-    """The columns as lists; refuses a NaN, and words beside labels that are none ("1" never equals 1)."""
-    listed = {name: column.tolist() if hasattr(column, "tolist") else list(column) for name, column in columns.items()}
-    kinds: dict[bool, str] = {}
-    for name, column in listed.items():
-        for position, label in enumerate(column):
-            if label != label:
-                raise refusal(where, f"{name}[{position}] is nan", "give a label, or None where there is none")
-            if label is not None:
-                kinds.setdefault(isinstance(label, str), f"{name}[{position}] is {label!r}")
-    if len(kinds) > 1:
-        raise refusal(where, " but ".join(kinds.values()), "give words everywhere, or nowhere")
-    return list(listed.values())
-
-
-def check_present(where: str, name: str, labels: Sequence[Hashable | None]) -> None:
-    """Refuse a label that is missing where every row must have one."""
-    if None in labels:
-        raise refusal(where, f"{name}[{labels.index(None)}] is None", "leave out rows without an answer")
-
-
-def kept(labels: Clusters | None, rows: Mask) -> Clusters | None:
-    """The cluster labels of the rows that stay."""
-    if labels is None or rows.all():
-        return labels
-    return [label for label, stays in zip(labels, rows, strict=True) if stays]
-
-
-def rows_to_count(where: str, unread: Mask, unparsed: Unparsed) -> Mask:
-    """The rows that stay: all, or those that could be read; refuses none."""
-    if unparsed not in ("wrong", "left out"):
-        raise refusal(where, f"unparsed is {unparsed!r}", "use 'wrong' or 'left out'")
-    rows = ~unread if unparsed == "left out" else np.ones(len(unread), dtype=bool)
-    if not rows.any():
-        raise refusal(where, "no row could be read", "give at least one that is not None")
-    return rows
-
-
 def _coded(where: str, judge: Labels, gold: Labels) -> tuple[list[Hashable], Ints, Ints]:
     """The classes, and the number of the class of each row in either column; -1 where the judge said None."""
     said, true = labels_of(where, judge=judge, gold=gold)
     check_present(where, "gold", true)
-    classes = _sorted({*said, *true} - {None})
+    classes = sorted_labels({*said, *true} - {None})
     code: dict[Hashable, int] = {label: number for number, label in enumerate(classes)} | {None: -1}
     return classes, np.array([code[label] for label in said]), np.array([code[label] for label in true])
-
-
-def _sorted(labels: Iterable[Any]) -> list[Hashable]:
-    labels = list(labels)
-    return sorted(labels, key=None if all(isinstance(label, (str, int, float)) for label in labels) else repr)
 
 
 def _columns(said: Ints, true: Ints, count: int) -> Floats:

@@ -13,8 +13,9 @@ from scipy.special import chdtrc
 
 from harness.checks import Floats, check_lengths, check_rng, numbers, refusal
 from harness.estimates import Estimate, Significance
-from harness.krippendorff_alpha import RaterAgreement, rows_kept
-from harness.resampling import BLOCK, Bootstrap, Clusters, Statistic, bootstrap_totals, group
+from harness.intervals import Statistic, bootstrap_totals
+from harness.ratings import RaterAgreement, rows_kept
+from harness.resampling import BLOCK, Bootstrap, Clusters, group
 
 Scores = Sequence[Sequence[float]] | np.ndarray[Any, Any] | Any
 """Raters in rows, systems in columns: lists, an array or a DataFrame; ranks or scores, one direction for all raters."""

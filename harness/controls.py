@@ -11,20 +11,11 @@ import numpy as np
 
 from harness.agreement import Preference, credit, sides_of
 from harness.checks import Floats, numbers, refusal
-from harness.classification import (
-    Labels,
-    RatedItems,
-    Ratings,
-    ShareOptions,
-    check_columns,
-    check_present,
-    kept,
-    labels_of,
-    rated_items,
-    share_of,
-)
+from harness.columns import Labels, Mask, check_columns, check_present, kept, labels_of
 from harness.estimates import Estimate
+from harness.ratings import ItemLabels, Ratings, rated_items
 from harness.resampling import Bootstrap, Clusters
+from harness.shares import ShareOptions, share_of
 
 
 class HumanCeiling(NamedTuple):
@@ -122,7 +113,7 @@ def longer_wins(
 
 
 def human_ceiling(
-    ratings: Ratings,
+    ratings: ItemLabels,
     *,
     ties: Literal["shared", "left out"] = "shared",
     clusters: Clusters | None = None,
@@ -153,26 +144,26 @@ def human_ceiling(
     if ties not in ("shared", "left out"):
         raise refusal(where, f"ties is {ties!r}", "use 'shared' or 'left out'")
     rated = rated_items(where, ratings)
-    counts = rated.counts.sum(axis=1)
+    (items, _), sizes = rated.given, rated.sizes
     right, tied = _against_the_others(rated)
-    compared = counts[rated.items] >= 2
+    compared = sizes[items] >= 2
     rows = compared if ties == "shared" else compared & ~tied
     if not rows.any():
         raise refusal(where, "no rating has others to compare to", "give items with two raters or more")
-    items = rated.items[rows]
+    items = items[rows]
     inner, outer = (None if labels is None else _of_ratings(labels, items.tolist()) for labels in (clusters, seeds))
     estimate = share_of(where, right[rows], items if inner is None else inner, outer, options)
-    return HumanCeiling(estimate, ties=int(np.sum(tied & compared)), alone=int(np.sum(counts < 2)))
+    return HumanCeiling(estimate, ties=int(np.sum(tied & compared)), alone=int(np.sum(sizes < 2)))
 
 
-def _against_the_others(rated: RatedItems) -> tuple[Floats, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+def _against_the_others(rated: Ratings) -> tuple[Floats, Mask]:
     """For each rating its credit against the commonest label of the others, and whether several were commonest."""
-    rows = np.arange(len(rated.items))
-    others = rated.counts[rated.items]
-    others[rows, rated.codes] -= 1
+    items, codes = rated.given
+    rows, others = np.arange(len(items)), rated.counts()[items]
+    others[rows, codes] -= 1.0
     most = others.max(axis=1)
     count = np.sum(others == most[:, None], axis=1)
-    return (others[rows, rated.codes] == most) / count, count > 1
+    return (others[rows, codes] == most) / count, count > 1
 
 
 def _of_ratings(labels: Clusters, items: list[int]) -> Clusters:

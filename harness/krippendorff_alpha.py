@@ -1,62 +1,25 @@
-"""Krippendorff's alpha, and how a table of ratings with gaps is read: items in rows, raters in columns.
+"""Krippendorff's alpha of a table of ratings with gaps: items in rows, raters in columns.
 
 Alpha takes any number of raters, gaps, and words, grades or numbers. Which rater gave a rating does not enter it, so
 an item counts by its totals alone and a bootstrap over items never touches ratings. Kappas are in `harness.kappa`.
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from numbers import Real
-from typing import Any, Literal, NamedTuple, Unpack
+from typing import Literal, Unpack
 
 import numpy as np
 
-from harness.bootstrap import bootstrap
-from harness.checks import Floats, Ints, check_lengths, refusal
-from harness.estimates import Estimate
-from harness.resampling import Bootstrap, Clusters, Statistic, bootstrap_totals, group
+from harness.checks import Floats, Ints, refusal
+from harness.intervals import Statistic, bootstrap_totals, bootstrap_weights
+from harness.ratings import RaterAgreement, Ratings, Table, read_ratings, rows_kept
+from harness.resampling import Bootstrap, Clusters, group
 
 Metric = Literal["nominal", "ordinal", "interval", "ratio"]
-Table = Sequence[Sequence[Hashable]] | np.ndarray[Any, Any] | Any
-"""Items in rows, raters in columns: lists, an array or a DataFrame."""
 
 METRICS = ("nominal", "ordinal", "interval", "ratio")
 GRADES = 50
 """Distinct values up to which the ordinal bootstrap runs on the coincidence table, whose cells grow as the square."""
-
-
-class RaterAgreement(NamedTuple):
-    """How far raters agree, and how many items (or groups) had to be left out."""
-
-    estimate: Estimate
-    left_out: int
-    """Items with fewer than two ratings, or whatever the function that made it says."""
-
-
-@dataclass(frozen=True)
-class Ratings:
-    """Who said what of which item: `codes` (items, raters) is a position in `labels`, -1 where there is no rating."""
-
-    codes: Ints
-    labels: list[Hashable]
-
-    @property
-    def sizes(self) -> Ints:
-        """Ratings of each item (items,)."""
-        return np.asarray((self.codes >= 0).sum(axis=1))
-
-    def counts(self) -> Floats:
-        """How often each item was given each label (items, labels)."""
-        items, kinds = len(self.codes), len(self.labels)
-        cells = (np.arange(items)[:, None] * kinds + self.codes)[self.codes >= 0]
-        return np.bincount(cells, minlength=items * kinds).reshape(items, kinds).astype(np.float64)
-
-    def pairable(self, where: str) -> tuple["Ratings", np.ndarray[Any, np.dtype[np.bool_]]]:
-        """The items with two ratings or more, and which of all they are."""
-        keep = self.sizes >= 2
-        if not keep.any():
-            raise refusal(where, "no item has two ratings", "give items that several raters rated")
-        return Ratings(self.codes[keep], self.labels), keep
 
 
 def krippendorff_alpha(
@@ -98,14 +61,13 @@ def krippendorff_alpha(
     whole = _read(where, ratings, metric, categories, missing)
     found, keep = whole.pairable(where)
     inner, outer = rows_kept(where, keep, clusters=clusters), rows_kept(where, keep, seeds=seeds)
-    left_out = len(keep) - len(found.codes)
+    groups = group(where, len(found.codes), inner, outer)
     if metric == "ordinal" and len(found.labels) > GRADES:
-        return RaterAgreement(
-            bootstrap(_ordinal_refit(found), len(found.codes), clusters=inner, seeds=outer, **options), left_out
-        )
-    columns, statistic = _coincidences(found) if metric == "ordinal" else _spreads(found, metric)
-    groups = group(where, len(columns), inner, outer)
-    return RaterAgreement(bootstrap_totals(where, columns, statistic, groups, options), left_out)
+        estimate = bootstrap_weights(where, _ordinal_refit(found), groups, options)
+    else:
+        columns, statistic = _coincidences(found) if metric == "ordinal" else _spreads(found, metric)
+        estimate = bootstrap_totals(where, columns, statistic, groups, options)
+    return RaterAgreement(estimate, len(keep) - len(found.codes))
 
 
 def krippendorff_alpha_value(
@@ -126,93 +88,6 @@ def krippendorff_alpha_value(
     if np.isnan(value):
         raise refusal(where, "all ratings are the same", "give items that differ: alpha is 0 / 0")
     return value
-
-
-def read_ratings(
-    where: str, ratings: Table, *, missing: Hashable = None, categories: Sequence[Hashable] | None = None
-) -> Ratings:
-    """The table as codes; numbers are in their own order, `categories` in theirs, anything else as first met.
-
-    Raises `HarnessError` for a table that is empty, flat or ragged, a NaN that is not `missing`, and an unknown label.
-    """
-    array = getattr(ratings, "to_numpy", lambda: ratings)()
-    if isinstance(array, np.ndarray) and array.ndim != 2:
-        raise refusal(where, f"ratings have {array.ndim} dimensions", "give items in rows and raters in columns")
-    check_lengths(where, ratings=array)
-    width = len(array[0])
-    for item, row in enumerate(array):
-        if len(row) != width or width == 0:
-            raise refusal(where, f"ratings[{item}] has {len(row)} entries", f"give {width or 'some'} for every item")
-    if isinstance(array, np.ndarray) and array.dtype.kind in "biuf":
-        flat: Sequence[Hashable] | np.ndarray[Any, Any] = array.ravel()
-    else:
-        flat = [entry for row in array for entry in row]
-    codes, labels = encode(
-        where, lambda at: f"ratings[{at // width}][{at % width}]", flat, missing=missing, categories=categories
-    )
-    return Ratings(codes.reshape(-1, width), labels)
-
-
-def encode(
-    where: str,
-    place: Callable[[int], str],
-    flat: Sequence[Hashable] | np.ndarray[Any, Any],
-    *,
-    missing: Hashable = None,
-    categories: Sequence[Hashable] | None = None,
-) -> tuple[Ints, list[Hashable]]:
-    """Labels as positions in a list of them, -1 for gaps; `place` names an entry by its position, for refusals."""
-    codes, labels = _distinct(flat)
-    kept = [code for code, label in enumerate(labels) if not _is_gap(label, missing)]
-    for code in kept:
-        if not _is_itself(labels[code]):
-            at = place(int(np.argmax(codes == code)))
-            raise refusal(where, f"{at} is {labels[code]}", "give a label, or say that it is missing")
-    ordered = _ordered([labels[code] for code in kept]) if categories is None else list(categories)
-    order = {label: position for position, label in enumerate(ordered)}
-    if len(order) != len(ordered):
-        raise refusal(where, "categories repeat themselves", "give each of them once")
-    for code in kept:
-        if labels[code] not in order:
-            at = place(int(np.argmax(codes == code)))
-            raise refusal(where, f"{at} is {labels[code]!r}", f"use one of {', '.join(map(str, ordered))}")
-    renumbered = np.full(len(labels), -1, dtype=np.intp)
-    renumbered[kept] = [order[labels[code]] for code in kept]
-    return renumbered[codes], ordered
-
-
-def _ordered(labels: list[Any]) -> list[Any]:
-    return sorted(labels) if all(isinstance(label, Real) for label in labels) else labels
-
-
-def rows_kept(where: str, keep: np.ndarray[Any, Any], **labels: Clusters | None) -> Clusters | None:
-    """One column of labels, named by its keyword, without the rows that were left out."""
-    ((name, column),) = labels.items()
-    if column is None:
-        return None
-    if len(column) != len(keep):
-        raise refusal(where, f"{name} has {len(column)} entries with {len(keep)} items", "give one for each item")
-    return [label for label, kept in zip(column, keep, strict=True) if kept]
-
-
-def _distinct(flat: Sequence[Hashable] | np.ndarray[Any, Any]) -> tuple[Ints, list[Hashable]]:
-    if isinstance(flat, np.ndarray):
-        values, codes = np.unique(flat, return_inverse=True)
-        return codes, values.tolist()
-    known: dict[Hashable, int] = {}
-    return np.array([known.setdefault(label, len(known)) for label in flat], dtype=np.intp), list(known)
-
-
-def _is_itself(label: Hashable) -> bool:
-    """False for NaN and NaT, which differ from themselves, and for NA, which cannot tell."""
-    equal: object = label == label
-    return isinstance(equal, (bool, np.bool_)) and bool(equal)
-
-
-def _is_gap(label: Hashable, missing: Hashable) -> bool:
-    if label is None or not _is_itself(label):
-        return label is None or not _is_itself(missing)
-    return _is_itself(missing) and label == missing
 
 
 def _read(where: str, ratings: Table, metric: str, categories: Sequence[Hashable] | None, missing: Hashable) -> Ratings:
@@ -262,8 +137,8 @@ def _total(counts: Floats) -> Floats:
 
 def _moments(found: Ratings) -> tuple[Floats, Statistic, Statistic]:
     """The same for δ = c - k, from n, Σx and Σx² alone, so that many distinct values cost nothing."""
-    items = np.nonzero(found.codes >= 0)[0]
-    values = np.array(found.labels, dtype=np.float64)[found.codes[found.codes >= 0]]
+    items, codes = found.given
+    values = np.array(found.labels, dtype=np.float64)[codes]
     return _moments_of(items, values - values.mean(), len(found.codes)), lambda parts: parts[..., 0], _squares
 
 
@@ -300,8 +175,7 @@ def _middles(counts: Floats) -> Floats:
 
 def _ordinal_refit(found: Ratings) -> Callable[[Floats], float]:
     """Ordinal alpha from how often each item counts: interval alpha on R, for any number of distinct values."""
-    given = found.codes >= 0
-    items, codes, sizes = np.nonzero(given)[0], found.codes[given], found.sizes
+    (items, codes), sizes = found.given, found.sizes
 
     def alpha(weights: Floats) -> float:
         counts: Floats = np.bincount(codes, weights[items], len(found.labels)).astype(np.float64)

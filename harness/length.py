@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Unpack
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import expit
 
-from harness.bootstrap import mean_of_totals
+from harness.bootstrap import mean_of
 from harness.checks import Floats, check_lengths, numbers, refusal
+from harness.columns import check_columns, check_read, flags_of, kept
 from harness.estimates import Estimate
 from harness.logistic import Regression, finite_fit, refitted
-from harness.resampling import Bootstrap, Clusters, Groups, Settings, Totals, group
+from harness.resampling import Bootstrap, Clusters, Settings, group
 
 Feature = Literal["ratio", "log-ratio"]
 
@@ -110,7 +110,7 @@ def length_controlled_win_rate(
     estimate, found = refitted(where, regression, at_zero, groups, settings)
     return LengthControlled(
         estimate,
-        mean_rate(where, pairs.preferences, groups, settings),
+        mean_of(where, pairs.preferences, groups, settings),
         float(found[0]),
         float(found[1]) / unit,
         float(np.mean(pairs.difference > 0.0)),
@@ -164,20 +164,19 @@ def harmless_rate_at_length(
     """
     where = "harmless_rate_at_length"
     check_columns(where, flags=flags, lengths=lengths, clusters=clusters, seeds=seeds)
-    harmless, sizes = _flags(where, flags), numbers(where, "lengths", lengths, 0.0)
+    harmless, sizes = flags_of(where, flags), numbers(where, "lengths", lengths, 0.0)
     read = ~np.isnan(harmless)
-    if not read.any():
-        raise refusal(where, "no row could be read", "give at least one that is parsed")
+    check_read(where, read, right="parsed")
     if not (np.isfinite(at) and at >= 0.0):
         raise refusal(where, f"at is {at}", "give a length, such as the mean of SFT")
     harmless, sizes = harmless[read], sizes[read]
-    groups = group(where, len(harmless), kept_labels(clusters, read), kept_labels(seeds, read))
+    groups = group(where, len(harmless), kept(clusters, read), kept(seeds, read))
     settings = Settings.of(where, options)
     regression, unit = _on_length(where, sizes - at, harmless)
     estimate, found = refitted(where, regression, at_zero, groups, settings)
     return HarmlessAtLength(
         estimate,
-        mean_rate(where, harmless, groups, settings),
+        mean_of(where, harmless, groups, settings),
         float(found[1]) / unit,
         float(np.mean(sizes < at)),
         float(sizes.mean()),
@@ -202,26 +201,9 @@ def pairs_of(
     )
 
 
-def mean_rate(where: str, values: Floats, groups: Groups, settings: Settings) -> Estimate:
-    """The uncontrolled rate of checked values (n,)."""
-    return mean_of_totals(where, Totals.of(np.stack([values, np.ones(len(values))], axis=1), groups), settings)
-
-
 def at_zero(coefficients: Floats, weights: Floats, design: Floats) -> Floats:
     """The prediction (b,) where every column but the intercept is 0: the same in all rows."""
     return np.asarray(expit(coefficients[:, 0]))
-
-
-def check_columns(where: str, **columns: Clusters | None) -> None:
-    """`check_lengths` of those that are given."""
-    check_lengths(where, **{name: column for name, column in columns.items() if column is not None})
-
-
-def kept_labels(labels: Clusters | None, keep: npt.NDArray[np.bool_]) -> Clusters | None:
-    """The labels of the rows that are kept."""
-    if labels is None or keep.all():
-        return labels
-    return [label for label, kept in zip(labels, keep, strict=True) if kept]
 
 
 def _feature(where: str, feature: Feature, pairs: Pairs) -> Floats:
@@ -238,11 +220,3 @@ def _on_length(where: str, feature: Floats, targets: Floats) -> tuple[Regression
         raise refusal(where, "lengths are alike in every row", "use an uncontrolled rate: nothing can be fitted")
     unit = float(np.sqrt(np.mean(feature**2)))
     return Regression.of([feature / unit], targets), unit
-
-
-def _flags(where: str, flags: Sequence[bool | None]) -> Floats:
-    """1, 0 or NaN for True, False or None."""
-    for position, flag in enumerate(flags):
-        if flag is not None and not isinstance(flag, (bool, np.bool_)):
-            raise refusal(where, f"flags[{position}] is {flag!r}", "use True, False or None")
-    return np.array([np.nan if flag is None else float(flag) for flag in flags])

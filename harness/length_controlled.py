@@ -17,9 +17,11 @@ from typing import Unpack
 import numpy as np
 from scipy.special import expit
 
+from harness.bootstrap import mean_of
 from harness.checks import Floats, Ints, numbers, refusal
+from harness.columns import check_columns
 from harness.estimates import Estimate
-from harness.length import Pairs, at_zero, check_columns, mean_rate, pairs_of
+from harness.length import Pairs, at_zero, pairs_of
 from harness.logistic import Reading, Regression, ascend, finite_fit, refitted
 from harness.resampling import Bootstrap, Clusters, Settings, group
 
@@ -89,7 +91,7 @@ def alpaca_win_rate(
     estimate, found = refitted(where, regression, _reading(difficulty), groups, settings)
     return AlpacaWinRate(
         estimate,
-        mean_rate(where, pairs.preferences, groups, settings),
+        mean_of(where, pairs.preferences, groups, settings),
         float(found[0]),
         float(found[1]) if pairs.difference.any() else None,
         float(found[-1]) if difficulty is not None else None,

@@ -10,9 +10,11 @@ from typing import NamedTuple, Unpack
 import numpy as np
 
 from harness.checks import Floats, numbers, refusal
+from harness.columns import check_columns, kept
 from harness.estimates import Estimate
-from harness.length import Pairs, check_columns, kept_labels, pairs_of
-from harness.resampling import Bootstrap, Clusters, bootstrap_totals, group
+from harness.intervals import bootstrap_totals
+from harness.length import Pairs, pairs_of
+from harness.resampling import Bootstrap, Clusters, group
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def length_balanced_win_rate(
     when_longer, when_shorter = _halves(where, pairs)
     differ = pairs.difference != 0.0
     longer, preferred = (pairs.difference > 0.0)[differ], pairs.preferences[differ]
-    groups = group(where, len(longer), kept_labels(clusters, differ), kept_labels(seeds, differ))
+    groups = group(where, len(longer), kept(clusters, differ), kept(seeds, differ))
     columns = np.stack([longer * preferred, longer, ~longer * preferred, ~longer], axis=1).astype(np.float64)
     return LengthBalanced(
         bootstrap_totals(where, columns, _balanced, groups, options),

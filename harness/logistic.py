@@ -13,7 +13,8 @@ import numpy as np
 
 from harness.checks import Floats, Ints, refusal
 from harness.estimates import Estimate
-from harness.resampling import BLOCK, Groups, Settings, drawn_weights, interval_of, weights_without_one
+from harness.intervals import interval_of
+from harness.resampling import BLOCK, Groups, Settings, drawn_weights, weights_without_one
 
 STEPS = 50
 """Steps of one fit. Under separation a step never shrinks, so a fit that is not there by then has no finite maximum."""

@@ -46,14 +46,19 @@ def mean(values: Sequence[float] | Floats, *, clusters: Clusters | None = None, 
     error, value = clustered_error(found, groups), float(found.mean())
     if error <= 1e-12 * abs(value):
         raise refusal("mean", f"every cluster has the mean {value:g}", "give rows that differ, or use proportion")
-    reach = float(stdtrit(groups.count - 1, (1.0 + level) / 2.0)) * error
-    method = "t" if groups.alone else "t on clusters"
-    return Estimate(value, value - reach, value + reach, level, n=len(found), clusters=groups.named, method=method)
+    return t_interval(value, error, groups.count - 1, groups, level, name="t")
+
+
+def t_interval(value: float, error: float, degrees: float, groups: Groups, level: float, *, name: str) -> Estimate:
+    """Value ± t · standard error, of the rows of `groups`."""
+    reach = float(stdtrit(degrees, (1.0 + level) / 2.0)) * error
+    method, rows = name if groups.alone else f"{name} on clusters", len(groups.codes)
+    return Estimate(value, value - reach, value + reach, level, n=rows, clusters=groups.named, method=method)
 
 
 def clustered_error(values: Floats, groups: Groups) -> float:
     """The standard error of the mean of checked values (n,); see `standard_error`."""
-    return error_of_totals(Totals.of(np.stack([values, np.ones(len(values))], axis=1), groups))
+    return error_of_totals(Totals.of_values(values, groups))
 
 
 def error_of_totals(totals: Totals) -> float:

@@ -9,12 +9,13 @@ from dataclasses import replace
 from typing import NamedTuple, Unpack
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtr
 
 from harness.checks import Floats, check_lengths, check_level, numbers, refusal
 from harness.estimates import Estimate, Significance
-from harness.means import clustered_error
-from harness.resampling import Bootstrap, Clusters, Groups, bootstrap_totals, group
+from harness.intervals import bootstrap_totals
+from harness.means import clustered_error, t_interval
+from harness.resampling import Bootstrap, Clusters, Groups, group
 
 
 class Aligned(NamedTuple):
@@ -163,9 +164,7 @@ def student_interval(where: str, values: Floats, groups: Groups, level: float, *
     """Mean of checked values (n,) ± t · clustered error."""
     check_level(where, level)
     value, error, degrees = student(where, values, groups)
-    reach = float(stdtrit(degrees, (1.0 + level) / 2.0)) * error
-    method = name if groups.alone else f"{name} on clusters"
-    return Estimate(value, value - reach, value + reach, level, n=len(values), clusters=groups.named, method=method)
+    return t_interval(value, error, degrees, groups, level, name=name)
 
 
 def paired_differences(where: str, ours: Sequence[float] | Floats, theirs: Sequence[float] | Floats) -> Floats:

@@ -10,7 +10,8 @@ import numpy as np
 
 from harness.checks import Floats, check_lengths, check_level, numbers, refusal
 from harness.estimates import Estimate
-from harness.resampling import Bootstrap, Clusters, Groups, bootstrap_totals, group
+from harness.intervals import bootstrap_totals
+from harness.resampling import Bootstrap, Clusters, Groups, group
 
 ROUNDING = 1e-9
 """Relative error by which a number of clusters may miss a whole one without another being added."""

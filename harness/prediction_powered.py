@@ -5,17 +5,16 @@ it was off where people looked. A win or harmless rate is such a mean. The rows 
 of all (`harness.allocation` weighs rows that were chosen otherwise).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from harness.checks import Floats, check_lengths, check_level, numbers, refusal
+from harness.columns import Column, joined_clusters
 from harness.estimates import Estimate
-from harness.resampling import Bootstrap, Clusters, Groups, Interval, bootstrap_totals, group
-
-Column = Sequence[float] | Floats
+from harness.intervals import bootstrap_totals
+from harness.means import t_interval
+from harness.resampling import Bootstrap, Clusters, Groups, Interval, group
 
 
 @dataclass(frozen=True)
@@ -91,23 +90,6 @@ def prediction_powered_mean(
     return PredictionPowered(estimate, trust, len(labels), len(on_rest), effective)
 
 
-def joined_clusters(
-    where: str, first: tuple[Clusters | None, int], second: tuple[Clusters | None, int]
-) -> Clusters | None:
-    """The clusters of two samples laid end to end, each given with its number of rows; None where neither has any.
-
-    >>> joined_clusters("here", (["a", "b"], 2), (["b"], 1))
-    ['a', 'b', 'b']
-    """
-    labels = [clusters for clusters, _ in (first, second) if clusters is not None]
-    if len(labels) == 1:
-        raise refusal(where, "only one of the two samples has clusters", "name those of both, or of neither")
-    for clusters, (_, rows) in zip(labels, (first, second), strict=False):
-        if len(clusters) != rows:
-            raise refusal(where, f"lengths differ (clusters have {len(clusters)}, rows are {rows})", "give one a row")
-    return [label for clusters in labels for label in clusters] if labels else None
-
-
 def _covariance(
     where: str, labels: Floats, on_human: Floats, on_rest: Floats, groups: Groups
 ) -> tuple[Floats, tuple[int, int]]:
@@ -154,10 +136,7 @@ def _analytic(
     near = float(spread[0, 0] - 2.0 * trust * spread[0, 1] + trust**2 * spread[1, 1])
     far = float(trust**2 * spread[2, 2])
     freedom = (near + far) ** 2 / (near**2 / (parts[0] - 1) + far**2 / (parts[1] - 1))
-    reach = float(stdtrit(freedom, (1.0 + level) / 2.0)) * _variance(spread, trust) ** 0.5
-    method = "prediction-powered" if groups.alone else "prediction-powered on clusters"
-    rows = len(groups.codes)
-    return Estimate(value, value - reach, value + reach, level, n=rows, clusters=groups.named, method=method)
+    return t_interval(value, _variance(spread, trust) ** 0.5, freedom, groups, level, name="prediction-powered")
 
 
 def _stacked(labels: Floats, on_human: Floats, on_rest: Floats) -> Floats:

@@ -10,12 +10,13 @@ from typing import Literal, NamedTuple, Unpack
 
 import numpy as np
 
-from harness.bootstrap import cluster_bootstrap, mean_of_totals
-from harness.checks import Floats, check_lengths, check_words, numbers, refusal
+from harness.bootstrap import mean_of_totals
+from harness.checks import Floats, check_words, numbers, refusal
+from harness.columns import check_columns, check_read, flags_of, kept
 from harness.estimates import Estimate
 from harness.means import error_of_totals
-from harness.proportions import proportion
 from harness.resampling import Bootstrap, Clusters, Settings, Totals, group
+from harness.shares import ShareOptions, share_of
 
 Outcome = Literal["policy", "opponent", "tie", "unparsed"]
 
@@ -73,14 +74,14 @@ def win_rate(
     >>> print(result.estimate, result.ties, result.unparsed)
     0.625 [0.000, 1.000] (n=4, 3 clusters, cluster bootstrap) 1 1
     """
-    _check_columns("win_rate", outcomes=outcomes, clusters=clusters, seeds=seeds)
+    check_columns("win_rate", outcomes=outcomes, clusters=clusters, seeds=seeds)
     credit = np.array([CREDIT.get(word, np.nan) for word in outcomes])
     read = ~np.isnan(credit)
     unparsed = len(credit) - int(read.sum())
     if unparsed != sum(word == "unparsed" for word in outcomes):
         check_words("win_rate", "outcomes", outcomes, (*CREDIT, "unparsed"))
-    _check_read("win_rate", read)
-    return _rate(credit[read], _kept(clusters, read), _kept(seeds, read), unparsed, options)
+    check_read("win_rate", read, right="parsed")
+    return _rate("win_rate", credit[read], kept(clusters, read), kept(seeds, read), unparsed, options)
 
 
 def soft_win_rate(
@@ -103,21 +104,19 @@ def soft_win_rate(
     >>> print(result.estimate, result.discrete)
     0.550 [0.300, 0.800] (n=4, bootstrap) 0.625
     """
-    _check_columns("soft_win_rate", preferences=preferences, clusters=clusters, seeds=seeds)
+    check_columns("soft_win_rate", preferences=preferences, clusters=clusters, seeds=seeds)
     found = numbers("soft_win_rate", "preferences", preferences, 0.0, 1.0)
     if unparsed < 0:
         raise refusal("soft_win_rate", f"unparsed is {unparsed}", "give how many rows were left out")
-    return _rate(found, clusters, seeds, unparsed, options)
+    return _rate("soft_win_rate", found, clusters, seeds, unparsed, options)
 
 
 def harmless_rate(
     flags: Sequence[bool | None],
     *,
-    level: float = 0.95,
     clusters: Clusters | None = None,
     seeds: Clusters | None = None,
-    rng: np.random.Generator | None = None,
-    resamples: int = 10_000,
+    **options: Unpack[ShareOptions],
 ) -> HarmlessRate:
     """Share of True among the n `flags` that are not None; None could not be read, and is counted.
 
@@ -130,46 +129,22 @@ def harmless_rate(
     >>> print(harmless_rate([True, True, False, True, None]).estimate)
     0.750 [0.301, 0.954] (n=4, wilson)
     """
-    _check_columns("harmless_rate", flags=flags, clusters=clusters, seeds=seeds)
-    for position, flag in enumerate(flags):
-        if flag is not None and not isinstance(flag, (bool, np.bool_)):
-            raise refusal("harmless_rate", f"flags[{position}] is {flag!r}", "use True, False or None")
-    read = np.array([flag is not None for flag in flags])
-    _check_read("harmless_rate", read)
-    values = np.array([bool(flag) for flag in flags], dtype=np.float64)[read]
-    unparsed = len(flags) - len(values)
-    if clusters is None and seeds is None:
-        return HarmlessRate(proportion(float(values.sum()), len(values), level=level), unparsed)
-    if rng is None:
-        raise refusal("harmless_rate", "clusters without rng", "give numpy.random.default_rng(seed)")
-    inner, outer = _kept(clusters, read), _kept(seeds, read)
-    estimate = cluster_bootstrap(values, inner, seeds=outer, rng=rng, level=level, resamples=resamples)
-    return HarmlessRate(estimate, unparsed)
+    where = "harmless_rate"
+    check_columns(where, flags=flags, clusters=clusters, seeds=seeds)
+    found = flags_of(where, flags)
+    read = ~np.isnan(found)
+    check_read(where, read, right="parsed")
+    estimate = share_of(where, found[read], kept(clusters, read), kept(seeds, read), options)
+    return HarmlessRate(estimate, int(np.sum(~read)))
 
 
 def _rate(
-    credit: Floats, clusters: Clusters | None, seeds: Clusters | None, unparsed: int, options: Bootstrap
+    where: str, credit: Floats, clusters: Clusters | None, seeds: Clusters | None, unparsed: int, options: Bootstrap
 ) -> WinRate:
-    where = "win_rate"
     settings, groups = Settings.of(where, options), group(where, len(credit), clusters, seeds)
-    totals = Totals.of(np.stack([credit, np.ones(len(credit))], axis=1), groups)
+    totals = Totals.of_values(credit, groups)
     ties = int(np.sum(credit == 0.5))
     wins = int(np.sum(credit > 0.5))
     losses = len(credit) - wins - ties
     estimate = mean_of_totals(where, totals, settings)
     return WinRate(estimate, error_of_totals(totals), wins, losses, ties, unparsed)
-
-
-def _check_columns(where: str, **columns: Clusters | None) -> None:
-    check_lengths(where, **{name: column for name, column in columns.items() if column is not None})
-
-
-def _kept(labels: Clusters | None, read: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Clusters | None:
-    if labels is None or read.all():
-        return labels
-    return [label for label, keep in zip(labels, read, strict=True) if keep]
-
-
-def _check_read(where: str, read: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
-    if not read.any():
-        raise refusal(where, "no row could be read", "give at least one that is parsed")

@@ -25,8 +25,9 @@ from harness.battles import (
 )
 from harness.checks import Floats, Ints, check_lengths, check_level, numbers, refusal
 from harness.estimates import Estimate
+from harness.intervals import interval_of
 from harness.proportions import wilson_interval
-from harness.resampling import Bootstrap, Clusters, Groups, Settings, interval_of
+from harness.resampling import Bootstrap, Clusters, Groups, Settings
 
 NEAR = 1e-9
 """Scores nearer than this, relative to the largest, are equal: they differ by rounding only."""

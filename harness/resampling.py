@@ -1,29 +1,24 @@
-"""The machinery under every bootstrap interval: who is resampled together, the draws, and the interval made of them.
+"""The machinery under every bootstrap: its options, who is resampled together, and the draws.
 
 A statistic is a function of column totals (a mean is ΣS / Σm), so a resample never touches rows. Groups with equal
 totals are interchangeable: one multinomial draw over the distinct totals has the law of drawing the groups one by one,
-at a cost that does not grow with the rows. Statistics that must be fitted take the drawn weights instead.
+at a cost that does not grow with the rows. Statistics that must be fitted take the drawn weights instead. What is made
+of the draws is in `harness.intervals`.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Required, TypedDict
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from harness.checks import Floats, Ints, check_level, check_rng, refusal
-from harness.estimates import Estimate
 
 Interval = Literal["percentile", "basic", "bca"]
 Clusters = Sequence[Hashable] | np.ndarray[Any, Any]
-Statistic = Callable[[Floats], Floats]
-"""From totals (..., columns) to values (...): vectorised over all but the last axis; NaN where it is undefined."""
 
 BLOCK = 200_000
 """Counts that are drawn at once: 1.6 MB, whatever the number of groups and of resamples."""
-LOST = 0.01
-"""Share of resamples that may be undefined (a kappa of one category) and are left out; more are refused."""
 
 
 class Bootstrap(TypedDict, total=False):
@@ -120,6 +115,11 @@ class Totals:
             return cls((_kinds(totals),), groups)
         return cls(tuple(_kinds(totals[groups.seeds == seed]) for seed in range(groups.seeds.max() + 1)), groups)
 
+    @classmethod
+    def of_values(cls, values: Floats, groups: Groups) -> "Totals":
+        """Of (value, 1), which means are made of, for checked values (n,)."""
+        return cls.of(np.stack([values, np.ones(len(values))], axis=1), groups)
+
     @property
     def whole(self) -> Floats:
         """The totals over all rows (k,)."""
@@ -132,34 +132,11 @@ class Totals:
         return np.stack([counts @ kinds for kinds, counts in self.parts]), np.ones(len(self.parts), dtype=np.intp)
 
 
-def bootstrap_totals(
-    where: str,
-    columns: Floats,
-    statistic: Statistic,
-    groups: Groups,
-    options: Bootstrap,
-    *,
-    name: str = "bootstrap",
-) -> Estimate:
-    """A statistic of the totals of `columns` (n, k), its interval from resampling groups.
-
-    `statistic` maps totals (..., k) to values (...). Raises `HarnessError` where the statistic is undefined on all rows
-    or on more than 1 % of resamples, and where no resample differs from another.
-    """
-    return bootstrap_reduced(where, Totals.of(columns, groups), statistic, Settings.of(where, options), name=name)
-
-
-def bootstrap_reduced(
-    where: str, totals: Totals, statistic: Statistic, settings: Settings, *, name: str = "bootstrap"
-) -> Estimate:
-    """`bootstrap_totals` of totals that are reduced already."""
-    drawn = _statistics(totals, statistic, settings)
-    whole, left = totals.whole, np.empty(0)
-    if settings.interval == "bca":
-        exchanged, times = totals.exchanged()
-        left = np.repeat(statistic(whole - exchanged), times)
-    rows = len(totals.groups.codes)
-    return interval_of(where, float(statistic(whole)), drawn, left, totals.groups, settings, rows=rows, name=name)
+def drawn_totals(totals: Totals, settings: Settings) -> Iterator[Floats]:
+    """The column totals of each resample, in blocks (size, k) that together are all of them."""
+    step = max(1, BLOCK // max(len(counts) for _, counts in totals.parts))
+    for start in range(0, settings.resamples, step):
+        yield _draw(totals, settings.rng, min(step, settings.resamples - start))
 
 
 def drawn_weights(groups: Groups, settings: Settings) -> Iterator[Floats]:
@@ -183,87 +160,6 @@ def weights_without_one(groups: Groups) -> Iterator[Floats]:
     outer = groups.codes if groups.seeds is None else groups.seeds[groups.codes]
     for left_out in range(int(outer.max()) + 1):
         yield (outer != left_out).astype(np.float64)
-
-
-def interval_of(
-    where: str,
-    value: float,
-    drawn: Floats,
-    left: Floats,
-    groups: Groups,
-    settings: Settings,
-    *,
-    rows: int,
-    name: str = "bootstrap",
-) -> Estimate:
-    """The estimate from its resampled values; `left` holds the leave-one-group-out values, for BCa only.
-
-    - percentile: quantiles (1 ± level) / 2 of the drawn values.
-    - basic: 2 value - those quantiles, exchanged.
-    - bca: quantiles Φ(z₀ + (z₀ + z) / (1 - a (z₀ + z))) with z₀ from the share of draws below the value (ties half) and
-      a from the skewness of the leave-one-out values. Reference: Efron (1987), Better Bootstrap Confidence Intervals.
-
-    A value outside its interval (few groups) is let in. Undefined draws up to 1 % are left out and said in `method`.
-    """
-    if not np.isfinite(value):
-        raise refusal(where, "the figure is undefined on these rows", "give rows that differ")
-    kept = drawn[np.isfinite(drawn)]
-    lost = len(drawn) - len(kept)
-    if lost > LOST * len(drawn):
-        raise refusal(
-            where, f"undefined in {lost} of {len(drawn)} resamples", "give more rows, or rows that differ more"
-        )
-    if np.ptp(kept) <= 1e-12 * max(1e-300, float(np.abs(kept).max())):
-        raise refusal(where, f"every resample gives {kept[0]:g}", "give rows that differ: the interval is undefined")
-    low, high = _ends(where, value, kept, left, settings)
-    return Estimate(
-        value,
-        min(low, value),
-        max(high, value),
-        settings.level,
-        n=rows,
-        clusters=groups.named,
-        method=_method(name, groups, settings, lost),
-    )
-
-
-def _method(name: str, groups: Groups, settings: Settings, lost: int) -> str:
-    kind = "" if settings.interval == "percentile" else f" {settings.interval}"
-    left_out = f", {lost} of {settings.resamples} resamples undefined" if lost else ""
-    if groups.seeds is not None:
-        return f"hierarchical {name}{kind} over {int(groups.seeds.max()) + 1} seeds{left_out}"
-    return f"{'' if groups.alone else 'cluster '}{name}{kind}{left_out}"
-
-
-def _ends(where: str, value: float, drawn: Floats, left: Floats, settings: Settings) -> tuple[float, float]:
-    tails = np.array([(1.0 - settings.level) / 2.0, (1.0 + settings.level) / 2.0])
-    if settings.interval == "bca":
-        tails = _accelerated(where, value, drawn, left, tails)
-    low, high = (float(end) for end in np.quantile(drawn, tails))
-    return (2.0 * value - high, 2.0 * value - low) if settings.interval == "basic" else (low, high)
-
-
-def _accelerated(where: str, value: float, drawn: Floats, left: Floats, tails: Floats) -> Floats:
-    near = 1e-12 * max(1.0, abs(value))  # two sums of the same numbers in another order are no difference
-    below = float(np.mean(drawn < value - near) + 0.5 * np.mean(np.abs(drawn - value) <= near))
-    if not 0.0 < below < 1.0 or not np.isfinite(left).all():
-        raise refusal(where, "bca is undefined here", "give more rows, or use percentile")
-    apart = left.mean() - left
-    spread = float(np.sum(apart**2)) ** 1.5
-    skew = float(np.sum(apart**3)) / (6.0 * spread) if spread > 0.0 else 0.0
-    shift = ndtri(below) + ndtri(tails)
-    moved: Floats = ndtr(ndtri(below) + shift / (1.0 - skew * shift))
-    return moved
-
-
-def _statistics(totals: Totals, statistic: Statistic, settings: Settings) -> Floats:
-    """Values of the statistic in each resample, drawn block by block."""
-    drawn = np.empty(settings.resamples)
-    step = max(1, BLOCK // max(len(counts) for _, counts in totals.parts))
-    for start in range(0, settings.resamples, step):
-        stop = min(start + step, settings.resamples)
-        drawn[start:stop] = statistic(_draw(totals, settings.rng, stop - start))
-    return drawn
 
 
 def _draw(totals: Totals, rng: np.random.Generator, size: int) -> Floats:

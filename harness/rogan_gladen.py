@@ -13,10 +13,11 @@ import numpy as np
 from scipy.special import ndtri
 
 from harness.checks import Floats, check_lengths, check_level, numbers, refusal
+from harness.columns import joined_clusters
 from harness.estimates import Estimate
-from harness.prediction_powered import joined_clusters
+from harness.intervals import bootstrap_totals
 from harness.proportions import proportion
-from harness.resampling import Bootstrap, Clusters, bootstrap_totals, group
+from harness.resampling import Bootstrap, Clusters, group
 
 CorrectedMethod = Literal["lang-reiczigel", "delta"]
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import bdtr, bdtrc, gammaln, xlog1py, xlogy
 
-from harness.checks import Floats, Ints, check_lengths, check_rng, check_words, numbers, refusal
+from harness.checks import Floats, Ints, among, check_lengths, check_rng, check_words, refusal, whole
 from harness.estimates import Significance
 from harness.paired import paired_differences
 from harness.resampling import BLOCK, Clusters, group
@@ -155,22 +155,6 @@ def binomial(successes: int, n: int, *, share: float = 0.5) -> Significance:
     else:
         p = _small_tails(rows - right, rows, 1.0 - share)
     return Significance(p, right / rows, rows, f"exact binomial against {share:g}")
-
-
-def among(where: str, name: str, values: Any, known: tuple[float, ...]) -> Floats:
-    """Values (n,) that are each one of the `known` numbers; booleans are 0 and 1."""
-    found = numbers(where, name, values)
-    if len(odd := np.flatnonzero(~np.isin(found, known))):
-        told = ", ".join(f"{number:g}" for number in known)
-        raise refusal(where, f"{name}[{odd[0]}] is {found[odd[0]]:g}", f"use one of {told}")
-    return found
-
-
-def whole(where: str, name: str, count: float) -> int:
-    """A count, or a refusal of what is negative or not whole."""
-    if not (count >= 0 and float(count).is_integer()):
-        raise refusal(where, f"{name} is {count}", "give a whole number, 0 or more")
-    return int(count)
 
 
 def _both_tails(fewer: int, n: int) -> float:

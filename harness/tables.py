@@ -12,12 +12,12 @@ import numpy as np
 
 from harness.agreement import Preference, alignment
 from harness.checks import check_lengths, check_rng, check_words, numbers, refusal
-from harness.classification import ShareOptions
 from harness.controls import longer_wins, majority
 from harness.estimates import Estimate
 from harness.preference import Outcome, harmless_rate, win_rate
 from harness.records import Cell, Cells, Figure, columns, missing_as_none
 from harness.resampling import Bootstrap, Settings
+from harness.shares import ShareOptions
 
 if TYPE_CHECKING:
     import pandas as pd

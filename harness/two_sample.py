@@ -5,13 +5,14 @@ such samples by a two-sample test is reproduced here.
 """
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtr, stdtr, stdtrit
 
 from harness.checks import Floats, check_lengths, check_level, numbers, refusal
+from harness.columns import check_apart
 from harness.estimates import Estimate, Significance
 from harness.means import clustered_error
 from harness.proportions import wilson_interval
@@ -95,17 +96,6 @@ def two_sample_t(
     if error <= 1e-12 * max(float(np.abs(mine).max()), float(np.abs(other).max())):
         raise refusal(where, "neither ours nor theirs varies", "give rows that differ: the error is undefined")
     return _student(float(mine.mean() - other.mean()), error, degrees, (first, second), level, equal_variances)
-
-
-def check_apart(where: str, ours_clusters: Clusters | None, theirs_clusters: Clusters | None) -> None:
-    """Refuse clusters of one sample only, and clusters that occur in both samples: those are no independent samples."""
-    if ours_clusters is None and theirs_clusters is None:
-        return
-    if ours_clusters is None or theirs_clusters is None:
-        raise refusal(where, "clusters of one sample only", "give ours_clusters and theirs_clusters")
-    mine: set[Hashable] = set(ours_clusters)
-    if shared := [label for label in dict.fromkeys(theirs_clusters) if label in mine]:
-        raise refusal(where, f"cluster {shared[0]!s} is in both samples", "use paired_difference, or name them apart")
 
 
 def _check_share(where: str, name: str, successes: float, n: int) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from harness.bootstrap import mean_of_totals
-from harness.checks import Floats, check_lengths, check_words, numbers, refusal
+from harness.checks import Floats, check_lengths, check_words, refusal
+from harness.columns import flags_of, numbers_or_none
 from harness.estimates import Estimate
 from harness.means import error_of_totals
 from harness.preference import CREDIT, Outcome
@@ -110,10 +111,7 @@ def soft_win_rate_bounds(
     """
     where = "soft_win_rate_bounds"
     check_lengths(where, preferences=preferences)
-    read = np.array([preference is not None for preference in preferences])
-    filled = [0.0 if preference is None else preference for preference in preferences]
-    found = np.where(read, numbers(where, "preferences", filled, 0.0, 1.0), np.nan)
-    return _bounds(where, found, clusters, seeds, options)
+    return _bounds(where, numbers_or_none(where, "preferences", preferences, 0.0, 1.0), clusters, seeds, options)
 
 
 def harmless_rate_bounds(
@@ -136,10 +134,7 @@ def harmless_rate_bounds(
     """
     where = "harmless_rate_bounds"
     check_lengths(where, flags=flags)
-    for position, flag in enumerate(flags):
-        if flag is not None and not isinstance(flag, (bool, np.bool_)):
-            raise refusal(where, f"flags[{position}] is {flag!r}", "use True, False or None")
-    found = np.array([np.nan if flag is None else float(flag) for flag in flags])
+    found = flags_of(where, flags)
     if clusters is None and seeds is None:
         return _of_totals(found, *_filled(where, found, None, None), lambda totals: _wilson(totals, level))
     if rng is None:
@@ -156,10 +151,7 @@ def _bounds(where: str, found: Floats, clusters: Clusters | None, seeds: Cluster
 def _filled(where: str, found: Floats, clusters: Clusters | None, seeds: Clusters | None) -> tuple[Totals, Totals]:
     """Totals of (value, 1) with the rows that are NaN counted as 0, and as 1."""
     groups = group(where, len(found), clusters, seeds)
-    lower, upper = (
-        Totals.of(np.stack([np.nan_to_num(found, nan=fill), np.ones(len(found))], axis=1), groups)
-        for fill in (0.0, 1.0)
-    )
+    lower, upper = (Totals.of_values(np.nan_to_num(found, nan=fill), groups) for fill in (0.0, 1.0))
     return lower, upper
 
 

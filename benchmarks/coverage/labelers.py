@@ -7,9 +7,11 @@ import numpy as np
 from benchmarks.coverage.study import Case, Generator
 from harness import Estimate
 from harness.agreement import alignment, positional_agreement
-from harness.calibration import auc, brier, delong_auc, temperature
+from harness.auc import auc, delong_auc
+from harness.calibration import brier, temperature
 from harness.checks import Floats, Ints
-from harness.kappa import cohen_kappa, fleiss_kappa, mean_kappa
+from harness.fleiss import fleiss_kappa
+from harness.kappa import cohen_kappa, mean_kappa
 from harness.krippendorff_alpha import krippendorff_alpha
 
 SHARES = np.array([0.5, 0.3, 0.2])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness import HarnessError, cluster_bootstrap, proportion
 from harness import resampling as module
+from harness.bootstrap import bootstrap_ratio
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -60,6 +61,15 @@ def test_singletons_have_the_analytic_error() -> None:
     mine = cluster_bootstrap(values.tolist(), range(400), rng=rng())
     reach = 1.96 * float(values.std()) / math.sqrt(400)
     assert (mine.low, mine.high) == pytest.approx((values.mean() - reach, values.mean() + reach), abs=0.06 * reach)
+
+
+def test_ratio_of_sums() -> None:
+    top, bottom = rng(14).poisson(3.0, size=60), rng(15).integers(1, 9, size=60)
+    mine = bootstrap_ratio(top, bottom, rng=rng())
+    by_cluster = bootstrap_ratio(top, bottom, clusters=np.arange(60), rng=rng())
+    assert mine.value == pytest.approx(top.sum() / bottom.sum())
+    assert (mine.low, mine.high) == (by_cluster.low, by_cluster.high)
+    assert (mine.clusters, by_cluster.clusters) == (None, 60)
 
 
 def test_duplicates_in_a_cluster_do_not_narrow() -> None:

@@ -1,4 +1,4 @@
-"""Soft labels against scikit-learn, sums over all pairs, a bounded search, and the laws of ranks and temperatures."""
+"""Soft labels against scikit-learn and a bounded search, and the laws of scores and temperatures."""
 
 import math
 from typing import Any
@@ -9,17 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from sklearn.calibration import calibration_curve
-from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.metrics import brier_score_loss
 from sklearn.metrics import log_loss as sklearn_log_loss
 
 from harness import HarnessError, proportion
+from harness.auc import auc_value
 from harness.calibration import (
     apply_temperature,
-    auc,
-    auc_value,
     brier,
     brier_parts,
-    delong_auc,
     expected_calibration_error,
     log_loss,
     reliability_table,
@@ -43,66 +41,8 @@ def labels(seed: int, rows: int = 60, decimals: int = 1) -> tuple[np.ndarray, np
     return found, chosen
 
 
-def pairwise_auc(found: np.ndarray, chosen: np.ndarray) -> float:
-    beats = (found[:, None] > found[None, :]) + 0.5 * (found[:, None] == found[None, :])
-    weights = chosen[:, None] * (1 - chosen[None, :])
-    return float((weights * beats).sum() / weights.sum())
-
-
 def mean_loss(found: np.ndarray, chosen: np.ndarray) -> float:
     return log_loss(found, chosen, rng=rng(), resamples=100).value
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 10_000))
-def test_auc_is_that_of_scikit_learn_and_of_all_pairs(seed: int) -> None:
-    found, chosen = labels(seed)
-    assert auc_value(found, chosen) == pytest.approx(roc_auc_score(chosen, found), abs=1e-12)
-    shares = rng(seed + 1).random(len(found)).round(1)
-    assert auc_value(found, shares) == pytest.approx(pairwise_auc(found, shares), abs=1e-12)
-    order = rng(seed).permutation(len(found))
-    assert auc_value(found[order], chosen[order]) == pytest.approx(auc_value(found, chosen), abs=1e-12)
-    assert auc_value(1 - found, chosen) == pytest.approx(1 - auc_value(found, chosen), abs=1e-12)
-    assert auc_value(1 - found, 1 - chosen) == pytest.approx(auc_value(found, chosen), abs=1e-12)
-
-
-def test_auc_resamples_rows_and_ranks_them_anew() -> None:
-    found, chosen = labels(1, rows=40)
-    mine = auc(found, chosen, rng=rng(), resamples=500, level=0.9)
-    drawn = []
-    for weights in (rng(2).multinomial(40, np.full(40, 1 / 40), size=2_000)).astype(int):
-        rows = np.repeat(np.arange(40), weights)
-        drawn.append(pairwise_auc(found[rows], chosen[rows]))
-    assert (mine.low, mine.high) == pytest.approx(tuple(np.quantile(drawn, [0.05, 0.95])), abs=0.02)
-    bca = auc(found, chosen, clusters=np.arange(40) // 2, rng=rng(), interval="bca", **FEW)
-    assert bca.low < bca.value < bca.high
-    assert (bca.clusters, bca.method) == (20, "cluster bootstrap bca")
-
-
-def test_delong_is_the_variance_of_placements() -> None:
-    found, chosen = labels(3, rows=50)
-    wins = (found[chosen == 1][:, None] > found[chosen == 0]) + 0.5 * (
-        found[chosen == 1][:, None] == found[chosen == 0]
-    )
-    error = math.sqrt(wins.mean(axis=1).var(ddof=1) / wins.shape[0] + wins.mean(axis=0).var(ddof=1) / wins.shape[1])
-    mine = delong_auc(found, chosen)
-    ends = np.log([mine.low / (1 - mine.low), mine.high / (1 - mine.high)])
-    assert mine.value == pytest.approx(wins.mean())
-    assert np.ptp(ends) == pytest.approx(2 * 1.959964 * error / (mine.value * (1 - mine.value)), rel=1e-6)
-    assert delong_auc(found, chosen, level=0.5).high < mine.high
-    assert mine.method == "DeLong"
-
-
-def test_delong_of_clusters_counts_copies_once_and_agrees_with_the_bootstrap() -> None:
-    found, chosen = labels(4, rows=100, decimals=3)
-    once = delong_auc(found, chosen, clusters=np.arange(100))
-    copied = delong_auc(np.repeat(found, 3), np.repeat(chosen, 3), clusters=np.repeat(np.arange(100), 3))
-    assert (copied.low, copied.high) == pytest.approx((once.low, once.high))
-    assert (copied.n, copied.clusters, copied.method) == (300, 100, "clustered DeLong")
-    clusters = np.arange(100) // 4
-    drawn = auc(found, chosen, clusters=clusters, rng=rng(), resamples=1_000)
-    analytic = delong_auc(found, chosen, clusters=clusters)
-    assert analytic.high - analytic.low == pytest.approx(drawn.high - drawn.low, rel=0.15)
 
 
 @settings(max_examples=25, deadline=None)
@@ -233,16 +173,11 @@ GOOD: tuple[list[float], list[float]] = ([0.9, 0.2, 0.6], [1, 0, 0])
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: auc_value([], []), "auc: probabilities and human empty; give at least one row"),
-        (lambda: auc_value([0.5], [1, 0]), "auc: lengths differ"),
-        (lambda: auc_value([1.5, 0], [1, 0]), r"probabilities\[0\] is 1.5; give finite numbers in \[0, 1\]"),
-        (lambda: auc_value([0.5, 0.4], [1, math.nan]), r"auc: human\[1\] is nan"),
-        (lambda: auc_value([0.5, 0.4], [1, 1]), "every human choice is 1; give both kinds: the area is undefined"),
-        (lambda: auc([0.9, 0.4, 0.2], [1, 0, 0], rng=rng()), "undefined in .* of 10000 resamples"),
-        (lambda: delong_auc([0.5, 0.4], [1, 0.5]), r"delong_auc: human\[1\] is a share; give 0 or 1, or use auc"),
-        (lambda: delong_auc([0.9, 0.8, 0.1], [1, 1, 0]), "the variance is nan at 1; give more rows, or use auc_value"),
-        (lambda: delong_auc(*GOOD, level=2), "delong_auc: level is 2"),
-        (lambda: brier([0.5], [1], rng=rng()), "rows are 1; give 2 or more rows"),
+        (lambda: brier([0.5], [1], rng=rng()), "brier: rows are 1; give 2 or more rows"),
+        (lambda: brier(*GOOD, rng=7), "brier: rng is 7"),  # type: ignore[arg-type]
+        (lambda: brier(*GOOD, clusters=["a"], rng=rng()), "brier: lengths differ"),
+        (lambda: log_loss(*GOOD, clusters=["a"] * 3, rng=rng()), "log_loss: all rows are in one cluster"),
+        (lambda: temperature([0.9, 0.8], [1, 0], rng=rng(), level=2), "temperature: level is 2"),
         (lambda: log_loss(*GOOD, clip=0.5, rng=rng()), "log_loss: clip is 0.5; give one between 0 and 0.5"),
         (lambda: reliability_table(*GOOD, bins=0), "reliability_table: bins is 0; give at least 1, such as 10"),
         (lambda: reliability_table(*GOOD, binning="x"), "binning is 'x'; use width or count"),  # type: ignore[arg-type]
@@ -250,7 +185,7 @@ GOOD: tuple[list[float], list[float]] = ([0.9, 0.2, 0.6], [1, 0, 0])
         (lambda: temperature_value([0.9, 0.2], [1, 0]), "temperature: no label is on the wrong side; give rows where"),
         (lambda: temperature_value([0.8, 0.9], [1, 0]), "the labels point the wrong way, or nowhere; give labels that"),
         (lambda: temperature_value([0.5, 0.5], [1, 0]), "the labels point the wrong way, or nowhere"),
-        (lambda: temperature([0.9, 0.8, 0.9], [1, 0, 1], rng=rng()), "bootstrap: undefined in .* resamples"),
+        (lambda: temperature([0.9, 0.8, 0.9], [1, 0, 1], rng=rng()), "temperature: undefined in .* resamples"),
         (lambda: apply_temperature([0.5], 0.0), "apply_temperature: the temperature is 0.0; give one above 0"),
         (lambda: apply_temperature([], 1.0), "probabilities empty"),
         (lambda: apply_temperature([0.5], 1.0, clip=0), "clip is 0"),

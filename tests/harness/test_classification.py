@@ -1,7 +1,6 @@
-"""Judges of several classes against scikit-learn, and the consensus of raters against counting."""
+"""Judges of several classes against scikit-learn."""
 
 import math
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -13,11 +12,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 from harness import HarnessError, cluster_bootstrap, proportion
-from harness.classification import Classification, classification, classification_value, consensus
+from harness.classification import Classification, classification, classification_value
 
 labels = st.sampled_from(["loss", "tie", "win"])
 columns = st.lists(st.tuples(labels, labels), min_size=1, max_size=30)
-ratings = st.lists(st.lists(st.none() | st.integers(0, 3), max_size=6), min_size=1, max_size=12)
 few = settings(deadline=None, max_examples=25)
 
 
@@ -170,26 +168,6 @@ def test_a_judge_that_is_always_right_has_figures_without_intervals() -> None:
         judged(["a", "b"] * 5, ["a", "b"] * 5)
 
 
-@given(ratings.filter(lambda rows: any(label is not None for row in rows for label in row)))
-@few
-def test_consensus_is_the_single_commonest_label(rows: list[list[int | None]]) -> None:
-    expected = []
-    for row in rows:
-        most = Counter(label for label in row if label is not None).most_common()
-        single = len(most) == 1 or (len(most) > 1 and most[0][1] > most[1][1])
-        expected.append(most[0][0] if single else None)
-    assert consensus(rows, split="none") == expected
-    assert consensus([[label, *row, label] for row, label in zip(rows, range(len(rows)), strict=True)], split="none")
-
-
-def test_consensus_of_arrays_and_frames() -> None:
-    rows = [[1, 1, 2], [0, 2, 2], [2, 2, 2]]
-    assert consensus(rows) == [1, 2, 2]
-    assert consensus(np.array(rows)) == [1, 2, 2]
-    assert consensus(pd.DataFrame(rows)) == [1, 2, 2]
-    assert consensus(pd.Series(rows)) == [1, 2, 2]
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -207,18 +185,6 @@ def test_consensus_of_arrays_and_frames() -> None:
         (lambda: judged(["a", "b"], ["a", "a"], clusters=[1]), "judge has 2, gold has 2, clusters has 1"),
         (lambda: judged(["a", "b"], ["a", "a"], rng=7), "classification: rng is 7"),
         (lambda: judged(["a", "b"], ["a", "a"], level=0), "classification: level is 0"),
-        (lambda: consensus([]), "consensus: ratings empty; give at least one row"),
-        (
-            lambda: consensus([[1, 2], [1, 1]]),
-            r"ratings\[0\] has no commonest label; add a rater, or give split=",
-        ),
-        (lambda: consensus([[1], []]), r"ratings\[1\] has no commonest label"),
-        (lambda: consensus([[None], []], split="none"), "consensus: no item has a rating; give at least one"),
-        (lambda: consensus([[1, 1], [1, math.nan]]), r"ratings\[1\]\[1\] is nan; give a label, or None"),
-        (lambda: consensus([["1"], [1]]), r"ratings\[0\]\[0\] is '1' but ratings\[1\]\[0\] is 1; give words"),
-        (lambda: consensus([1, 2]), r"ratings\[0\] is 1; give the labels of each item as a list"),  # type: ignore[list-item]
-        (lambda: consensus(["aab"]), r"ratings\[0\] is 'aab'; give the labels of each item as a list"),
-        (lambda: consensus([[1]], split="tie"), "split is 'tie'; use 'refuse' or 'none'"),  # type: ignore[arg-type]
     ],
 )
 def test_refusals(call: Callable[[], object], message: str) -> None:

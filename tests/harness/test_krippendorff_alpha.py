@@ -1,5 +1,6 @@
 """Alpha against Krippendorff's own examples, the `krippendorff` package, its definition over pairs, and resampling."""
 
+import importlib
 import itertools
 import math
 import time
@@ -14,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import HarnessError
-from harness import krippendorff_alpha as module
-from harness.krippendorff_alpha import Metric, krippendorff_alpha, krippendorff_alpha_value, read_ratings
+from harness.krippendorff_alpha import Metric, krippendorff_alpha, krippendorff_alpha_value
+from harness.ratings import read_ratings
 
+module: Any = importlib.import_module("harness.krippendorff_alpha")
 NAN = math.nan
 METRICS: tuple[Metric, ...] = ("nominal", "ordinal", "interval", "ratio")
 
@@ -200,6 +202,12 @@ def test_interval_widens_with_the_level() -> None:
         krippendorff_alpha(UNITS, metric="interval", rng=rng(), level=level).estimate for level in (0.95, 0.5)
     )
     assert wide.low < narrow.low < wide.value < narrow.high <= wide.high
+
+
+def test_refits_are_refused_by_the_name_that_was_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GRADES", 0)
+    with pytest.raises(HarnessError, match="krippendorff_alpha: every resample gives 1"):
+        krippendorff_alpha([[1, 1], [2, 2]] * 10, metric="ordinal", rng=rng(), resamples=100)
 
 
 def test_constant_resamples_are_undefined_not_perfect() -> None:

@@ -11,7 +11,7 @@ from scipy.stats import t as student
 from scipy.stats import ttest_ind
 
 from harness import HarnessError, mean
-from harness.prediction_powered import joined_clusters, prediction_powered_mean
+from harness.prediction_powered import prediction_powered_mean
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -172,7 +172,3 @@ A, B = [1.0, 0.0, 1.0], [1.0, 0.0, 0.0]
 def test_refusals(call: Any, message: str) -> None:
     with pytest.raises(HarnessError, match=message):
         call()
-
-
-def test_no_clusters_are_none() -> None:
-    assert joined_clusters("here", (None, 2), (None, 3)) is None

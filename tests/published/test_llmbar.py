@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.agreement import two_order_agreement
 from harness.kappa import cohen_kappa_value
+from harness.two_orders import two_order_agreement
 
 
 def test_every_run(case: Callable[..., Any]) -> None:

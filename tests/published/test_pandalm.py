@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.classification import classification, consensus
+from harness.classification import classification
 from harness.kappa import cohen_kappa
 from harness.rankings import win_table
+from harness.ratings import consensus
 
 HUMANS = ["human1", "human2", "human3"]
 JUDGES = ["judge_gpt35", "judge_pandalm7b"]
