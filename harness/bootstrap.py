@@ -1,8 +1,9 @@
 """Bootstrap intervals of means, ratios, differences and anything else, with rows that belong together kept together.
 
 Name the cluster (the prompt; orders, raters and samples lie inside it) and, where a system was trained several times,
-the training seed: seeds are then drawn first, and prompts within each. With few seeds the spread between them is known
-badly, so such an interval is too narrow by about √((S-1)/S) of its seed part; `docs/coverage.md` shows by how much.
+the training seed. Prompts that differ between seeds are drawn within each drawn seed; prompts that all seeds share (the
+same name under several seeds) are drawn once for all. With few seeds the spread between them is known badly, so such an
+interval is too narrow by about √((S-1)/S) of its seed part; `docs/coverage.md` shows by how much.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,16 +29,18 @@ def cluster_bootstrap(
 
     `clusters` (n hashables) names the cluster of each row; without it rows are independent. With S_k and m_k the sum
     and size of cluster k of K, the value is ΣS_k / Σm_k. A resample draws K clusters with replacement and takes the
-    same ratio. With `seeds` (n hashables) a resample draws seeds first and then clusters within each drawn seed. The
-    order of rows does not matter. Options are those of `Bootstrap`: rng, level, resamples, interval (percentile,
-    basic, bca).
+    same ratio. With `seeds` (n hashables) a resample draws seeds first and then clusters within each drawn seed
+    (hierarchical). A cluster whose name occurs under several seeds is one cluster: then seeds and clusters are drawn
+    apart, and a cell counts the product of the two (crossed; conservative, since the noise of a row counts in both).
+    The order of rows does not matter. Options are those of `Bootstrap`: rng, level, resamples, interval (percentile,
+    basic, bca; with seeds bca leaves out one seed at a time). Where the interval leaves the value out (few clusters, a
+    small level) it is widened to it.
 
-    Where all clusters have the same mean, no resample differs: the interval is then Wilson's with n = K, which is
-    named in `method`. Where the interval leaves the value out (few clusters, a small level) it is widened to it.
-
-    Raises `HarnessError` for fewer than 2 clusters, clusters of the same mean outside [0, 1], lengths that differ,
-    no rows, a value that is not finite, a level outside (0, 1), resamples < 100, or an rng that is not a Generator.
-    Reference: Davison and Hinkley (1997), Bootstrap Methods and their Application, sections 2.4, 3.8 and 5.3.
+    Raises `HarnessError` for fewer than 2 clusters or seeds, clusters that all have the same mean (no resample differs;
+    of a share `win_rate` and `harmless_rate` know the interval), lengths that differ, no rows, a value that is not
+    finite, a level outside (0, 1), resamples < 100, or an rng that is not a Generator. References: Davison and Hinkley
+    (1997), Bootstrap Methods and their Application, sections 2.4, 3.8 and 5.3; Owen (2007), The Pigeonhole Bootstrap,
+    Annals of Applied Statistics 1(2).
 
     >>> rows, prompts = [1, 1, 0, 0, 1, 0, 1, 1], ["a", "a", "b", "b", "c", "c", "d", "d"]
     >>> print(cluster_bootstrap(rows, prompts, rng=np.random.default_rng(0)))
@@ -47,7 +50,7 @@ def cluster_bootstrap(
     check_lengths(where, values=values) if clusters is None else check_lengths(where, values=values, clusters=clusters)
     found = numbers(where, "values", values)
     settings, groups = Settings.of(where, options), group(where, len(found), clusters, seeds)
-    return mean_of(where, found, groups, settings)
+    return mean_of(where, found, groups, settings, share=False)
 
 
 def bootstrap_ratio(
@@ -96,15 +99,19 @@ def bootstrap(
     return bootstrap_weights(where, statistic, group(where, rows, clusters, seeds), options)
 
 
-def mean_of(where: str, values: Floats, groups: Groups, settings: Settings) -> Estimate:
-    """`cluster_bootstrap` of checked values (n,); `where` is the function that refusals name."""
-    return mean_of_totals(where, Totals.of_values(values, groups), settings)
+def mean_of(where: str, values: Floats, groups: Groups, settings: Settings, *, share: bool = True) -> Estimate:
+    """`cluster_bootstrap` of checked values (n,); `where` is the function that refusals name.
+
+    Of a `share` (values in [0, 1]) that is the same in all clusters, where no resample differs, the interval is
+    Wilson's with n = the units that are resampled first, seeds or else clusters, and `method` says so.
+    """
+    return mean_of_totals(where, Totals.of_values(values, groups), settings, share=share)
 
 
-def mean_of_totals(where: str, totals: Totals, settings: Settings) -> Estimate:
+def mean_of_totals(where: str, totals: Totals, settings: Settings, *, share: bool = True) -> Estimate:
     """`mean_of` from totals of (value, 1)."""
-    means = np.concatenate([_ratio(kinds) for kinds, _ in totals.parts])
-    if np.ptp(means) <= 1e-12 * np.abs(means).max():
+    means = _ratio(totals.cells[totals.cells[:, 1] > 0.0])
+    if share and np.ptp(means) <= 1e-12 * np.abs(means).max():
         return _same_everywhere(where, float(_ratio(totals.whole)), totals.groups, settings.level)
     return bootstrap_reduced(where, totals, _ratio, settings)
 

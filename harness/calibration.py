@@ -79,7 +79,7 @@ def brier(
     where = "brier"
     found, chosen = soft_labels_of(where, probabilities, human)
     groups = group(where, len(found), clusters, seeds)
-    return mean_of(where, _squared(found, chosen), groups, Settings.of(where, options))
+    return mean_of(where, _squared(found, chosen), groups, Settings.of(where, options), share=False)
 
 
 def brier_parts(probabilities: Column, human: Column, *, bins: int = 10, binning: Binning = "width") -> BrierParts:
@@ -124,7 +124,7 @@ def log_loss(
     found, chosen = soft_labels_of(where, probabilities, human)
     inside = _clipped(where, found, clip)
     losses = -xlogy(chosen, inside) - xlogy(1.0 - chosen, 1.0 - inside)
-    return mean_of(where, losses, group(where, len(found), clusters, seeds), Settings.of(where, options))
+    return mean_of(where, losses, group(where, len(found), clusters, seeds), Settings.of(where, options), share=False)
 
 
 def expected_calibration_error(

@@ -113,7 +113,8 @@ def _method(name: str, groups: Groups, settings: Settings, lost: int) -> str:
     kind = "" if settings.interval == "percentile" else f" {settings.interval}"
     left_out = f", {lost} of {settings.resamples} resamples undefined" if lost else ""
     if groups.seeds is not None:
-        return f"hierarchical {name}{kind} over {int(groups.seeds.max()) + 1} seeds{left_out}"
+        design = "hierarchical" if groups.prompts is None else "crossed"
+        return f"{design} {name}{kind} over {int(groups.seeds.max()) + 1} seeds{left_out}"
     return f"{'' if groups.alone else 'cluster '}{name}{kind}{left_out}"
 
 

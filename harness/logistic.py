@@ -6,7 +6,7 @@ three more suffice. Columns are expected in units near 1; formulas and p-values 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -156,7 +156,7 @@ def collapse(regression: Regression, groups: Groups) -> tuple[Regression, Floats
     first, counts = order[new], np.bincount(cell).astype(np.float64)
     targets = np.bincount(cell, regression.targets) / counts
     made = Regression(regression.design[first], targets, regression.ridge, regression.offset[first])
-    return made, counts, Groups(groups.codes[first], groups.count, groups.seeds)
+    return made, counts, replace(groups, codes=groups.codes[first])
 
 
 def _steps(regression: Regression, weights: Floats, coefficients: Floats) -> Floats:

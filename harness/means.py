@@ -1,11 +1,12 @@
 """Means with an analytic error: the standard error that papers print, and Student's t interval made of it."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import stdtrit
 
-from harness.checks import Floats, check_lengths, check_level, numbers, refusal
+from harness.checks import Floats, Ints, check_lengths, check_level, numbers, refusal
 from harness.estimates import Estimate
 from harness.resampling import Clusters, Groups, Totals, group
 
@@ -62,8 +63,18 @@ def clustered_error(values: Floats, groups: Groups) -> float:
 
 
 def error_of_totals(totals: Totals) -> float:
-    """The standard error of a mean from totals of (value, 1); over seeds where there are any."""
-    sums, times = totals.exchanged()
-    whole, count = totals.whole, int(times.sum())
+    """The standard error of a mean from totals of (value, 1); over seeds where there are any.
+
+    Where seeds share clusters it is √(over seeds² + over clusters²), which counts the noise of a row twice: too large
+    rather than too small.
+    """
+    errors = [_error(*totals.exchanged(), totals.whole)]
+    if totals.groups.prompts is not None:
+        errors.append(_error(*totals.shared(), totals.whole))
+    return math.hypot(*errors)
+
+
+def _error(sums: Floats, times: Ints, whole: Floats) -> float:
+    count = int(times.sum())
     residuals = sums[:, 0] - sums[:, 1] * whole[0] / whole[1]
     return float(np.sqrt(count / (count - 1) * (times @ residuals**2)) / whole[1])

@@ -65,7 +65,7 @@ class Verdicts(NamedTuple):
     credit: Floats
     """1 for a win, one half for a tie, 0 for a loss (n,)."""
     clusters: Ints
-    """The prompt of each row, numbered from 0 within each seed (n,)."""
+    """The prompt of each row (n,): every seed has prompts of its own."""
     seeds: Ints
     """The training seed of each row (n,)."""
 
@@ -144,7 +144,7 @@ class ClusteredVerdicts:
                 again = rng.random(cells) < row * self.correlation / (1.0 + (row - 1) * self.correlation)
                 earlier = drawn[np.arange(cells), rng.integers(row, size=cells)]
                 drawn[:, row] = np.where(again, earlier, drawn[:, row])
-        prompts = np.tile(np.repeat(np.arange(self.prompts), self.rows_per_prompt), self.seeds)
+        prompts = np.repeat(np.arange(cells), self.rows_per_prompt)
         seeds = np.repeat(np.arange(self.seeds), self.prompts * self.rows_per_prompt)
         return Verdicts(drawn.ravel(), prompts, seeds)
 
@@ -161,15 +161,14 @@ class ClusteredVerdicts:
 def differs_from_half(verdicts: Verdicts, *, level: float = 0.95) -> bool:
     """Whether the win rate lies more than z₍₁₊level₎⸝₂ clustered standard errors from one half: a fast `decide`.
 
-    Over prompts, or over (seed, prompt) where there are several seeds: then it does not count the spread between seeds,
+    Over prompts: with several seeds it does not count the spread between seeds,
     and `differs_over_seeds` does. Raises `HarnessError` for a level outside (0, 1) and fewer than two clusters.
 
     >>> differs_from_half(ClusteredVerdicts(0.9, prompts=100)(np.random.default_rng(0)))
     True
     """
     check_level("differs_from_half", level)
-    cells = verdicts.seeds * (int(verdicts.clusters.max()) + 1) + verdicts.clusters
-    return _apart("differs_from_half", verdicts, cells, NormalDist().inv_cdf((1.0 + level) / 2.0))
+    return _apart("differs_from_half", verdicts, verdicts.clusters, NormalDist().inv_cdf((1.0 + level) / 2.0))
 
 
 def differs_over_seeds(verdicts: Verdicts, *, level: float = 0.95) -> bool:

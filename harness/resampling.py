@@ -68,10 +68,14 @@ class Groups:
     seeds: Ints | None = None
     alone: bool = False
     """Every row is its own cluster, and nobody named any."""
+    prompts: Ints | None = None
+    """Where seeds share clusters, the two are crossed: `codes` numbers cells, and this is the cluster of each."""
 
     @property
     def named(self) -> int | None:
         """The number of clusters to report: None where rows are independent."""
+        if self.prompts is not None:
+            return int(self.prompts.max()) + 1
         return None if self.alone else self.count
 
     def totals(self, columns: Floats) -> Floats:
@@ -82,7 +86,9 @@ class Groups:
 
 
 def group(where: str, rows: int, clusters: Clusters | None = None, seeds: Clusters | None = None) -> Groups:
-    """Number the clusters of n rows; with `seeds`, a cluster lies within a seed, and both are resampled.
+    """Number the clusters of n rows; with `seeds` both are resampled: nested, or crossed where a cluster recurs.
+
+    A cluster whose name occurs under several seeds is one cluster (the prompt that all of them answered).
 
     Raises `HarnessError` for lengths that differ, a NaN, and fewer than two clusters or seeds.
     """
@@ -97,12 +103,17 @@ def group(where: str, rows: int, clusters: Clusters | None = None, seeds: Cluste
     outer = _numbered(where, "seeds", seeds, rows)
     _at_least_two(where, int(outer.max()) + 1, "seeds", "all rows are of one seed")
     pairs, codes = np.unique(outer * (int(inner.max()) + 1) + inner, return_inverse=True)
-    return Groups(codes, len(pairs), seeds=pairs // (int(inner.max()) + 1))
+    of_seed, of_cluster = np.divmod(pairs, int(inner.max()) + 1)
+    nested = len(pairs) == int(inner.max()) + 1
+    return Groups(codes, len(pairs), seeds=of_seed, prompts=None if nested else of_cluster)
 
 
 @dataclass(frozen=True)
 class Totals:
-    """Column totals of clusters, equal ones once: for each seed (or once) the distinct totals and their counts."""
+    """Column totals of clusters, equal ones once: for each seed (or once) the distinct totals and their counts.
+
+    Where seeds and clusters are crossed, there is one part, and a row of it holds a cluster's totals under each seed.
+    """
 
     parts: tuple[tuple[Floats, Ints], ...]
     groups: Groups
@@ -113,6 +124,10 @@ class Totals:
         totals = groups.totals(columns)
         if groups.seeds is None:
             return cls((_kinds(totals),), groups)
+        if groups.prompts is not None:
+            profiles = np.zeros((int(groups.prompts.max()) + 1, int(groups.seeds.max()) + 1, totals.shape[1]))
+            profiles[groups.prompts, groups.seeds] = totals
+            return cls((_kinds(profiles.reshape(len(profiles), -1)),), groups)
         return cls(tuple(_kinds(totals[groups.seeds == seed]) for seed in range(groups.seeds.max() + 1)), groups)
 
     @classmethod
@@ -123,13 +138,31 @@ class Totals:
     @property
     def whole(self) -> Floats:
         """The totals over all rows (k,)."""
-        return np.asarray(sum(counts @ kinds for kinds, counts in self.parts))
+        return np.asarray(sum(self.by_seed(counts @ kinds).sum(axis=-2) for kinds, counts in self.parts))
+
+    @property
+    def cells(self) -> Floats:
+        """The distinct totals of clusters within seeds (m, k); one that a seed lacks is all zeros."""
+        return np.concatenate(
+            [self.by_seed(kinds).reshape(-1, self.by_seed(kinds).shape[-1]) for kinds, _ in self.parts]
+        )
+
+    def by_seed(self, totals: Floats) -> Floats:
+        """Totals (..., columns) with seeds as an axis of their own where they are crossed: (..., seeds, k)."""
+        seeds = 1 if self.groups.prompts is None else int(self.groups.seeds.max()) + 1  # type: ignore[union-attr]
+        return totals.reshape(*totals.shape[:-1], seeds, -1)
 
     def exchanged(self) -> tuple[Floats, Ints]:
         """The totals of what is resampled first (seeds, or else clusters), and how often each occurs."""
-        if len(self.parts) == 1:
+        if self.groups.seeds is None:
             return self.parts[0]
-        return np.stack([counts @ kinds for kinds, counts in self.parts]), np.ones(len(self.parts), dtype=np.intp)
+        seeds = np.concatenate([self.by_seed(counts @ kinds) for kinds, counts in self.parts])
+        return seeds, np.ones(len(seeds), dtype=np.intp)
+
+    def shared(self) -> tuple[Floats, Ints]:
+        """The totals of clusters over all seeds, and how often each occurs, where the two are crossed."""
+        kinds, counts = self.parts[0]
+        return self.by_seed(kinds).sum(axis=-2), counts
 
 
 def drawn_totals(totals: Totals, settings: Settings) -> Iterator[Floats]:
@@ -146,9 +179,13 @@ def drawn_weights(groups: Groups, settings: Settings) -> Iterator[Floats]:
     for _ in range(settings.resamples):
         if seeds is None:
             drawn = rng.multinomial(count, even)
+        elif groups.prompts is not None:
+            drawn = (
+                _evenly(rng, int(seeds.max()) + 1)[seeds] * _evenly(rng, int(groups.prompts.max()) + 1)[groups.prompts]
+            )
         else:
             sizes = np.bincount(seeds)
-            times = rng.multinomial(len(sizes), np.full(len(sizes), 1.0 / len(sizes)))
+            times = _evenly(rng, len(sizes))
             drawn = np.empty(count, dtype=np.int64)
             for seed, size in enumerate(sizes):
                 drawn[seeds == seed] = rng.multinomial(times[seed] * size, np.full(size, 1.0 / size))
@@ -164,15 +201,26 @@ def weights_without_one(groups: Groups) -> Iterator[Floats]:
 
 def _draw(totals: Totals, rng: np.random.Generator, size: int) -> Floats:
     """Column totals of that many resamples, (size, k)."""
-    if len(totals.parts) == 1:
-        kinds, counts = totals.parts[0]
-        return np.asarray(rng.multinomial(counts.sum(), counts / counts.sum(), size=size) @ kinds)
+    kinds, counts = totals.parts[0]
+    if totals.groups.seeds is None or totals.groups.prompts is not None:
+        drawn = rng.multinomial(counts.sum(), counts / counts.sum(), size=size) @ kinds
+        if totals.groups.seeds is None:
+            return np.asarray(drawn)
+        by_seed = totals.by_seed(drawn)
+        seeds = by_seed.shape[-2]
+        times = rng.multinomial(seeds, np.full(seeds, 1.0 / seeds), size=size)
+        return np.asarray(np.einsum("bs,bsk->bk", times, by_seed))
     times = rng.multinomial(len(totals.parts), np.full(len(totals.parts), 1.0 / len(totals.parts)), size=size)
     found = np.zeros((size, totals.parts[0][0].shape[1]))
     for seed, (kinds, counts) in enumerate(totals.parts):
         # m draws of a seed's clusters with replacement, one after another, are one draw of m times as many
         found += rng.multinomial(times[:, seed] * int(counts.sum()), counts / counts.sum()) @ kinds
     return found
+
+
+def _evenly(rng: np.random.Generator, count: int) -> Ints:
+    """How often each of that many is drawn in as many draws with replacement."""
+    return np.asarray(rng.multinomial(count, np.full(count, 1.0 / count)))
 
 
 def _kinds(totals: Floats) -> tuple[Floats, Ints]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.coverage.study import Case, Generator
 from harness import Estimate, cluster_bootstrap, harmless_rate, proportion
-from harness.checks import Floats
+from harness.checks import Floats, Ints
 from harness.means import mean
 from harness.resampling import Interval
 
@@ -26,7 +26,7 @@ IDS = np.repeat(np.arange(PROMPTS), 2)
 
 def cases() -> list[Case]:
     """Ours and others' on the clustered design; small samples; seeds."""
-    return [*_clustered(), *_plain(), *_seeded()]
+    return [*_clustered(), *_plain(), *_seeded(), *_shared()]
 
 
 def draw_verdicts(rng: Generator, prompts: int = PROMPTS) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
@@ -107,13 +107,13 @@ def _plain() -> list[Case]:
 
 def _seeded() -> list[Case]:
     """Seeds whose true win rates differ (sd 0.03), 200 prompts each, two raters a prompt."""
-    group = "Win rate over training seeds (true rate of a seed 0.7, sd 0.03; 200 prompts x 2 raters)"
+    group = "Win rate over training seeds (true rate of a seed 0.7, sd 0.03; 200 prompts of its own x 2 raters)"
 
-    def draw_rows(rng: Generator, seeds: int) -> tuple[Floats, Floats, Floats]:
+    def draw_rows(rng: Generator, seeds: int) -> tuple[Floats, Ints, Ints]:
         rates = np.clip(0.7 + 0.03 * rng.normal(size=(seeds, 1, 1)), 0.0, 1.0)
         prompts = rng.beta(3 * rates, 3 * (1 - rates), size=(seeds, 200, 1))
         values = (rng.random((seeds, 200, 2)) < prompts).astype(float).ravel()
-        return values, np.tile(np.repeat(np.arange(200), 2), seeds), np.repeat(np.arange(seeds), 400)
+        return values, np.repeat(np.arange(200 * seeds), 2), np.repeat(np.arange(seeds), 400)
 
     def hierarchical(seeds: int) -> Case:
         def draw(rng: Generator) -> Estimate:
@@ -131,8 +131,8 @@ def _seeded() -> list[Case]:
 
     def prompts_only(seeds: int) -> Case:
         def draw(rng: Generator) -> Estimate:
-            values, prompts, ids = draw_rows(rng, seeds)
-            return cluster_bootstrap(values, prompts + 1000 * ids, rng=rng, resamples=1000)
+            values, prompts, _ = draw_rows(rng, seeds)
+            return cluster_bootstrap(values, prompts, rng=rng, resamples=1000)
 
         return Case(group, "in use elsewhere: prompts resampled, seeds pooled", f"{seeds} seeds", 0.7, draw, cost=2)
 
@@ -146,3 +146,30 @@ def _seeded() -> list[Case]:
     )
     of_seeds = [make(seeds) for seeds in (3, 5, 10) for make in (hierarchical, t_on_seeds, prompts_only)]
     return [*of_seeds, annotators]
+
+
+def _shared() -> list[Case]:
+    """Seeds that all answer the same 100 prompts, whose difficulty moves all of them."""
+    group = "Win rate over training seeds that share 100 prompts (sd of a prompt 0.2, of a seed 0.03)"
+
+    def draw_rows(rng: Generator, seeds: int) -> tuple[Floats, Ints, Ints]:
+        rates = 0.6 + 0.03 * rng.normal(size=(seeds, 1)) + 0.25 * rng.uniform(-1.4, 1.4, size=100)
+        values = (rng.random((seeds, 100)) < np.clip(rates, 0.0, 1.0)).astype(float).ravel()
+        return values, np.tile(np.arange(100), seeds), np.repeat(np.arange(seeds), 100)
+
+    def crossed(seeds: int) -> Case:
+        def draw(rng: Generator) -> Estimate:
+            values, prompts, ids = draw_rows(rng, seeds)
+            return cluster_bootstrap(values, prompts, seeds=ids, rng=rng, resamples=1000)
+
+        return Case(group, "crossed bootstrap", f"{seeds} seeds", 0.6, draw, cost=4)
+
+    def nested(seeds: int) -> Case:
+        def draw(rng: Generator) -> Estimate:
+            values, prompts, ids = draw_rows(rng, seeds)
+            return cluster_bootstrap(values, prompts + 100 * ids, seeds=ids, rng=rng, resamples=1000)
+
+        name = "in use elsewhere: shared prompts resampled within each seed"
+        return Case(group, name, f"{seeds} seeds", 0.6, draw, cost=4)
+
+    return [make(seeds) for seeds in (3, 5, 10) for make in (crossed, nested)]

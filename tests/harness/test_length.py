@@ -134,7 +134,7 @@ def test_seeds_are_resampled_too() -> None:
     preferences, policy, opponent = comparisons(6, 120)
     labels: Any = {"clusters": np.arange(120) // 4, "seeds": np.arange(120) % 4}
     mine = length_controlled_win_rate(preferences, policy, opponent, **labels, rng=rng(), resamples=200)
-    assert mine.estimate.method == "hierarchical bootstrap of refits over 4 seeds"
+    assert mine.estimate.method == "crossed bootstrap of refits over 4 seeds"
 
 
 @pytest.mark.parametrize(

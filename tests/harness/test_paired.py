@@ -68,7 +68,7 @@ def test_seeds_are_drawn_first() -> None:
     mine = paired_difference(shifted, theirs, clusters=clusters, seeds=seeds, rng=rng())
     alone = paired_difference(shifted, theirs, clusters=clusters, rng=rng())
     assert mine.high - mine.low > 2.0 * (alone.high - alone.low)
-    assert mine.method == "hierarchical paired bootstrap over 3 seeds"
+    assert mine.method == "crossed paired bootstrap over 3 seeds"
 
 
 verdicts = st.lists(

@@ -53,7 +53,7 @@ def test_full_correlation_repeats_and_none_does_not() -> None:
 def test_prompts_lie_within_seeds() -> None:
     drawn = ClusteredVerdicts(0.5, prompts=2, rows_per_prompt=2, seeds=2)(rng())
     assert drawn.seeds.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
-    assert drawn.clusters.tolist() == [0, 0, 1, 1, 0, 0, 1, 1]
+    assert drawn.clusters.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
     assert drawn.credit.shape == (8,)
 
 

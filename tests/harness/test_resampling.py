@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import HarnessError
+from harness import HarnessError, soft_win_rate, standard_error
 from harness.bootstrap import bootstrap, cluster_bootstrap
 from harness.checks import Floats
 from harness.resampling import Settings, _kinds
@@ -38,7 +38,7 @@ def nested() -> tuple[Floats, Floats, Floats]:
     """Four seeds of five to nine prompts of one to three rows, each level with a mean of its own."""
     generator = rng(11)
     rows = [
-        (1.0 * s, 1.0 * c, s_mean + c_mean + generator.normal())
+        (1.0 * s, 100.0 * s + c, s_mean + c_mean + generator.normal())
         for s, s_mean in enumerate(generator.normal(size=4))
         for c, c_mean in enumerate(generator.normal(size=generator.integers(5, 10)))
         for _ in range(generator.integers(1, 4))
@@ -53,7 +53,63 @@ def test_hierarchical_equals_drawing_seeds_then_prompts() -> None:
     low, high = np.quantile(naive_hierarchical(values, clusters, seeds, 4_000), [0.1, 0.9])
     assert (mine.low, mine.high) == pytest.approx((low, high), abs=0.05 * (high - low))
     assert mine.method == "hierarchical bootstrap over 4 seeds"
-    assert mine.clusters == len({*zip(seeds, clusters, strict=True)})
+    assert mine.clusters == len({*clusters})
+
+
+def crossed() -> tuple[Floats, Floats, Floats]:
+    """Four seeds that answer the same 30 prompts, except some, once or twice."""
+    generator = rng(21)
+    of_seed, of_prompt = generator.normal(size=4), generator.normal(size=30)
+    rows = [
+        (1.0 * s, 1.0 * c, of_seed[s] + of_prompt[c] + generator.normal())
+        for s in range(4)
+        for c in range(30)
+        for _ in range(generator.integers(0, 3))
+    ]
+    seeds, prompts, values = np.array(rows).T
+    return values, prompts, seeds
+
+
+def naive_crossed(values: Floats, prompts: Floats, seeds: Floats, resamples: int) -> Floats:
+    """Draw seeds and prompts apart; a row counts as often as its seed was drawn, times as often as its prompt."""
+    generator, means = rng(22), []
+    for _ in range(resamples):
+        drawn_seeds, drawn_prompts = generator.integers(4, size=4), generator.integers(30, size=30)
+        times = [(drawn_seeds == s).sum() * (drawn_prompts == p).sum() for s, p in zip(seeds, prompts, strict=True)]
+        means.append(np.average(values, weights=times))
+    return np.array(means)
+
+
+def test_shared_prompts_are_drawn_once_for_all_seeds() -> None:
+    values, prompts, seeds = crossed()
+    mine = cluster_bootstrap(values, prompts, seeds=seeds, rng=rng(), level=0.8, resamples=20_000)
+    low, high = np.quantile(naive_crossed(values, prompts, seeds, 4_000), [0.1, 0.9])
+    assert mine.value == pytest.approx(values.mean())
+    assert (mine.low, mine.high) == pytest.approx((low, high), abs=0.05 * (high - low))
+    assert (mine.clusters, mine.method) == (30, "crossed bootstrap over 4 seeds")
+    slow = bootstrap(
+        lambda weights: float(np.average(values, weights=weights)),
+        len(values),
+        clusters=prompts,
+        seeds=seeds,
+        rng=rng(),
+        level=0.8,
+        resamples=4_000,
+    )
+    assert (slow.low, slow.high) == pytest.approx((low, high), abs=0.07 * (high - low))
+    bca = cluster_bootstrap(values, prompts, seeds=seeds, rng=rng(), interval="bca")
+    assert bca.method == "crossed bootstrap bca over 4 seeds"
+
+
+def test_copies_of_a_seed_do_not_narrow() -> None:
+    values = (rng(23).random(100) < 0.6).astype(float)
+    once = cluster_bootstrap(values, range(100), rng=rng())
+    seeds = np.repeat([0, 1, 2], 100)
+    thrice = cluster_bootstrap(np.tile(values, 3), list(range(100)) * 3, seeds=seeds, rng=rng())
+    assert (thrice.low, thrice.high) == pytest.approx((once.low, once.high), abs=0.02)
+    assert thrice.clusters == once.clusters
+    error = soft_win_rate(np.tile(values, 3), clusters=list(range(100)) * 3, seeds=seeds, rng=rng()).standard_error
+    assert error == pytest.approx(standard_error(values))
 
 
 def test_seeds_alone_make_every_row_a_cluster_of_its_seed() -> None:
@@ -65,8 +121,7 @@ def test_seeds_alone_make_every_row_a_cluster_of_its_seed() -> None:
 
 def test_seeds_widen_what_they_move() -> None:
     values, clusters, seeds = nested()
-    names = [f"{s} {c}" for s, c in zip(seeds, clusters, strict=True)]
-    flat = cluster_bootstrap(values, names, rng=rng())
+    flat = cluster_bootstrap(values, clusters, rng=rng())
     deep = cluster_bootstrap(values, clusters, seeds=seeds, rng=rng())
     assert deep.high - deep.low > 1.2 * (flat.high - flat.low)
     bca = cluster_bootstrap(values, clusters, seeds=seeds, rng=rng(), interval="bca")
@@ -78,7 +133,7 @@ def test_seeds_widen_what_they_move() -> None:
 @pytest.mark.parametrize("interval", ["percentile", "bca"])
 def test_weights_and_totals_are_one_law(seeded: bool, interval: Any) -> None:
     values, clusters, seeds = nested()
-    groups: dict[str, Any] = {"clusters": clusters, "seeds": seeds} if seeded else {"clusters": clusters + 100 * seeds}
+    groups: dict[str, Any] = {"clusters": clusters, "seeds": seeds} if seeded else {"clusters": clusters}
 
     def mean(weights: Floats) -> float:
         return float(np.average(values, weights=weights))

@@ -98,7 +98,7 @@ def test_a_cell_depends_on_no_other_and_not_on_the_order_of_rows() -> None:
 
 def test_several_seeds_are_resampled_and_one_is_not() -> None:
     frame = win_rate_table(verdicts(seeds=3), rng=rng(), resamples=200)
-    assert set(frame["method"]) == {"hierarchical bootstrap over 3 seeds"}
+    assert set(frame["method"]) == {"crossed bootstrap over 3 seeds"}
     assert frame["seeds"].tolist() == [3] * 4
     by_seed = win_rate_table(verdicts(seeds=3), by=["seed"], rng=rng(), resamples=200)
     assert (len(by_seed), set(by_seed["method"]), set(by_seed["seeds"])) == (12, {"cluster bootstrap"}, {1})
@@ -130,7 +130,7 @@ def test_harmless_rates() -> None:
     assert estimates(made) == [expected]
     seeded = pd.concat([flags()[:10], flags()[:10].assign(seed=1, harmless=True)])
     assert harmless_table(seeded, task=None, rng=rng(), resamples=100)["method"].tolist() == [
-        "hierarchical bootstrap over 2 seeds"
+        "crossed bootstrap over 2 seeds"
     ]
 
 
