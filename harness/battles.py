@@ -92,8 +92,8 @@ class Battles:
 def read_rows(where: str, first: Labels, second: Labels, outcomes: Outcomes) -> Rows:
     """Number the systems of n rows and score their outcomes.
 
-    Raises `HarnessError` for lengths that differ, no rows, a missing name, a system that met itself, and an unknown
-    outcome.
+    Raises `HarnessError` for lengths that differ, no rows, a missing name, words mixed with other names (1 and "1"), a
+    system that met itself, and an unknown outcome.
     """
     check_lengths(where, first=first, second=second, outcomes=outcomes)
     systems, one, other = _numbered(where, first, second)
@@ -268,6 +268,10 @@ def _numbered(where: str, first: Labels, second: Labels) -> tuple[tuple[Any, ...
     ]
     present = {names[at] for names, codes in columns for at in np.flatnonzero(np.bincount(codes)).tolist()}
     systems = sorted(present, key=lambda name: (type(name).__name__, name))
+    kinds = {isinstance(name, str): name for name in reversed(systems)}
+    if len(kinds) > 1:
+        told = f"{kinds[False]!r} and {kinds[True]!r} are both systems"
+        raise refusal(where, told, "give words everywhere, or nowhere")
     known = {name: number for number, name in enumerate(systems)}
     one, other = (np.array([known.get(name, -1) for name in names], dtype=np.intp)[codes] for names, codes in columns)
     return tuple(systems), one, other

@@ -85,11 +85,12 @@ def classification(
     """Accuracy and macro precision, recall and F1 of n labels of a `judge` against n `gold` labels.
 
     With right, predicted and support rows of class c: P_c = right / predicted, R_c = right / support, F_c = 2 right /
-    (predicted + support); macro figures are the means over the classes that occur in either column (F1 is the mean of
-    F_c, not the F1 of the means). A class never predicted has P_c = 0, one that is not in gold R_c = 0; both kinds are
-    counted. None is a verdict that could not be read: its row is left out, or with `unparsed="wrong"` it stays in the
-    support of its class. Intervals: accuracy Wilson's or that of `cluster_bootstrap`, the rest by bootstrap of rows,
-    `clusters` (n) or `seeds` (n), where a class that a resample lacks is not in its mean.
+    (predicted + support); macro figures are the means over the classes that occur in either column of the rows that
+    count (F1 is the mean of F_c, not the F1 of the means). A class never predicted has P_c = 0, one that is not in gold
+    R_c = 0; both kinds are counted. None is a verdict that could not be read: its row is left out, or with
+    `unparsed="wrong"` it stays in the support of its class. Intervals: accuracy Wilson's or that of
+    `cluster_bootstrap`, the rest by bootstrap of rows, `clusters` (n) or `seeds` (n), where a class that a resample
+    lacks is not in its mean.
 
     Raises `HarnessError` for lengths that differ, no row that could be read, no answer in `gold`, a NaN, words mixed
     with other labels, and where no resample differs, as for a judge that is always right (`classification_value` has
@@ -105,10 +106,7 @@ def classification(
     """
     where = "classification"
     check_columns(where, judge=judge, gold=gold, clusters=clusters, seeds=seeds)
-    classes, said, true = _coded(where, judge, gold)
-    unread = said < 0
-    rows = rows_to_count(where, unread, unparsed)
-    said, true = said[rows], true[rows]
+    classes, said, true, rows = _counted(where, judge, gold, unparsed)
     clusters, seeds = kept(clusters, rows), kept(seeds, rows)
     settings = Settings.of(where, options)
     totals = Totals.of(_columns(said, true, len(classes)), group(where, len(said), clusters, seeds))
@@ -122,7 +120,7 @@ def classification(
         confusion=_confusion(said, true, len(classes)),
         never_predicted=sum(row.predicted == 0 for row in table),
         never_gold=sum(row.support == 0 for row in table),
-        unparsed=int(unread.sum()),
+        unparsed=len(rows) - int((said >= 0).sum()),
     )
 
 
@@ -137,19 +135,21 @@ def classification_value(judge: Labels, gold: Labels, *, unparsed: Unparsed = "l
     """
     where = "classification_value"
     check_columns(where, judge=judge, gold=gold)
-    classes, said, true = _coded(where, judge, gold)
-    rows = rows_to_count(where, said < 0, unparsed)
-    totals = _columns(said[rows], true[rows], len(classes)).sum(axis=0)
-    return MacroScores(float(np.mean(said[rows] == true[rows])), *_macro(totals).tolist())
+    classes, said, true, _ = _counted(where, judge, gold, unparsed)
+    totals = _columns(said, true, len(classes)).sum(axis=0)
+    return MacroScores(float(np.mean(said == true)), *_macro(totals).tolist())
 
 
-def _coded(where: str, judge: Labels, gold: Labels) -> tuple[list[Hashable], Ints, Ints]:
-    """The classes, and the number of the class of each row in either column; -1 where the judge said None."""
+def _counted(where: str, judge: Labels, gold: Labels, unparsed: Unparsed) -> tuple[list[Hashable], Ints, Ints, Mask]:
+    """The classes of the rows that count, their number in either column (-1 where the judge said None); those rows."""
     said, true = labels_of(where, judge=judge, gold=gold)
     check_present(where, "gold", true)
-    classes = sorted_labels({*said, *true} - {None})
+    rows = rows_to_count(where, np.array([label is None for label in said]), unparsed)
+    pairs = [pair for pair, counts in zip(zip(said, true, strict=True), rows, strict=True) if counts]
+    classes = sorted_labels({label for pair in pairs for label in pair} - {None})
     code: dict[Hashable, int] = {label: number for number, label in enumerate(classes)} | {None: -1}
-    return classes, np.array([code[label] for label in said]), np.array([code[label] for label in true])
+    columns = np.array([(code[one], code[other]) for one, other in pairs])
+    return classes, columns[:, 0], columns[:, 1], rows
 
 
 def _columns(said: Ints, true: Ints, count: int) -> Floats:

@@ -26,18 +26,29 @@ def check_columns(where: str, **columns: Any) -> None:
 
 
 def labels_of(where: str, **columns: Labels) -> list[list[Hashable | None]]:
-    """The columns as lists; refuses a NaN, and words beside labels that are none ("1" never equals 1)."""
+    """The columns as lists; refuses NaN, NaT and NA, and words beside labels that are none ("1" never equals 1)."""
     listed = {name: column.tolist() if hasattr(column, "tolist") else list(column) for name, column in columns.items()}
     kinds: dict[bool, str] = {}
     for name, column in listed.items():
         for position, label in enumerate(column):
-            if label != label:
-                raise refusal(where, f"{name}[{position}] is nan", "give a label, or None where there is none")
+            if not is_itself(label):
+                raise refusal(where, f"{name}[{position}] is {label}", "give a label, or None where there is none")
             if label is not None:
                 kinds.setdefault(isinstance(label, str), f"{name}[{position}] is {label!r}")
+    check_one_kind(where, kinds)
+    return list(listed.values())
+
+
+def check_one_kind(where: str, kinds: dict[bool, str]) -> None:
+    """Refuse words (True) beside labels that are none (False), told by an entry of each: "1" never equals 1."""
     if len(kinds) > 1:
         raise refusal(where, " but ".join(kinds.values()), "give words everywhere, or nowhere")
-    return list(listed.values())
+
+
+def is_itself(label: Hashable) -> bool:
+    """False for NaN and NaT, which differ from themselves, and for NA, which cannot tell."""
+    equal: object = label == label
+    return isinstance(equal, (bool, np.bool_)) and bool(equal)
 
 
 def sorted_labels(labels: Iterable[Any]) -> list[Hashable]:

@@ -7,6 +7,7 @@ seeds have no such formula: `harness.simulated_power` takes both.
 """
 
 import math
+from dataclasses import replace
 from statistics import NormalDist
 from typing import Unpack
 
@@ -90,20 +91,21 @@ def proportions_sample_size(first: float, second: float, **plan: Unpack[Plan]) -
     """
     terms = Terms.of("proportions_sample_size", plan)
     check_shares(terms.where, first=first, second=second)
-    problem = _independent(terms.where, min(first, second))
+    problem = _independent(min(first, second))
     return sized(terms, problem, abs(first - second), f"first is {first} and second {second}")
 
 
 def proportions_detectable(rows: int, base: float, **plan: Unpack[Plan]) -> Design:
     """The smallest rise above a share `base` that `rows` of each of two systems show; see `proportions_sample_size`.
 
-    For a fall give 1 - base. Raises `HarnessError` as that does.
+    For a fall give 1 - base. Raises `HarnessError` as that does, and for a base of 1, above which is nothing.
 
     >>> print(f"{proportions_detectable(500, 0.76).detectable:.3f}")
     0.071
     """
     terms = Terms.of("proportions_detectable", plan)
-    return detected(terms, _independent(terms.where, base), rows)
+    _check_base(terms.where, base)
+    return detected(terms, _independent(base), rows)
 
 
 def alignment_sample_size(
@@ -132,13 +134,22 @@ def alignment_sample_size(
 def alignment_detectable(rows: int, base: float, *, discordance: float | None = None, **plan: Unpack[Plan]) -> Design:
     """The smallest gain over an alignment of `base` that `rows` pairs show; see `alignment_sample_size`.
 
-    For a loss give 1 - base. Raises `HarnessError` as that does.
+    For a loss give 1 - base. A gain d and a discordance ψ go together where d <= ψ <= min(2 base + d, 2 - 2 base - d).
+
+    Raises `HarnessError` as that does, for a base of 1, and a discordance that the base and the gain do not allow.
 
     >>> print(f"{alignment_detectable(500, 0.622, discordance=0.3).detectable:.3f}")
     0.068
     """
     terms = Terms.of("alignment_detectable", plan)
-    return detected(terms, _aligned(terms.where, base, discordance), rows)
+    _check_base(terms.where, base)
+    if discordance is not None and discordance >= 2.0 - 2.0 * base:
+        raise refusal(terms.where, f"discordance is {discordance}", f"give less than {2.0 - 2.0 * base:g}")
+    found = detected(terms, _aligned(terms.where, base, discordance), rows)
+    if discordance is not None and discordance > (most := 2.0 * base + found.detectable):
+        told = f"discordance is {discordance} with a gain of {found.detectable:.3g}"
+        raise refusal(terms.where, told, f"give at most {most:.3g}")
+    return found
 
 
 def half_width_sample_size(
@@ -310,9 +321,13 @@ def _discordant(where: str, discordance: float) -> Problem:
     return Problem(lambda d: discordance, lambda d: discordance - d * d, discordance, "McNemar")
 
 
-def _independent(where: str, base: float) -> Problem:
+def _check_base(where: str, base: float) -> None:
     check_shares(where, base=base)
+    if base == 1.0:
+        raise refusal(where, f"base is {base}", "give one below 1: nothing is above it")
 
+
+def _independent(base: float) -> Problem:
     def null(d: float) -> float:
         middle = base + d / 2.0
         return 2.0 * middle * (1.0 - middle)
@@ -324,9 +339,9 @@ def _independent(where: str, base: float) -> Problem:
 
 
 def _aligned(where: str, base: float, discordance: float | None) -> Problem:
-    check_shares(where, base=base)
     if discordance is not None:
-        return _discordant(where, discordance)
+        problem = _discordant(where, discordance)
+        return replace(problem, largest=min(discordance, 2.0 - 2.0 * base - discordance))
 
     def null(d: float) -> float:
         return base * (1.0 - base - d) + (base + d) * (1.0 - base)

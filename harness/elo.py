@@ -39,7 +39,8 @@ def elo(
     """Ratings of k systems after n battles in the order of the rows; order matters, the last rows most.
 
     A battle with score s (1, 0.5 for a tie, 0, or soft) of the system rated R against R' moves it by step · (s - 1 /
-    (1 + 10^((R' - R) / scale))), and the other by as much the other way. `step` is the K factor.
+    (1 + 10^((R' - R) / scale))), and the other by as much the other way, so that ratings average to `start`. `step` is
+    the K factor.
 
     Raises `HarnessError` for a step or scale that is not positive, a start that is not finite, and as `win_matrix`
     does. Reference: Elo (1978), The Rating of Chessplayers, Past and Present.
@@ -49,7 +50,7 @@ def elo(
     (('a', 'b'), [1014.53, 985.47])
     """
     rows, unparsed = _readable("elo", first, second, outcomes, step, start, scale)
-    ratings = [start] * len(rows.systems)
+    ratings = [float(start)] * len(rows.systems)
     for one, other, score in zip(rows.first.tolist(), rows.second.tolist(), rows.scores.tolist(), strict=True):
         expected = 1.0 / (1.0 + 10.0 ** ((ratings[other] - ratings[one]) / scale))
         moved = step * (score - expected)
@@ -85,7 +86,7 @@ def elo_over_orders(
     if orders < 2:
         raise refusal(where, f"orders is {orders}", "give 2 or more, such as 100")
     rows, unparsed = _readable(where, first, second, outcomes, step, start, scale)
-    ratings = np.full((orders, len(rows.systems)), start)
+    ratings = np.full((orders, len(rows.systems)), float(start))
     runs = np.arange(orders)
     for row in _shuffled(rng, len(rows.scores), orders):
         one, other = rows.first[row], rows.second[row]

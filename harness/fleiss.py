@@ -32,11 +32,11 @@ def fleiss_kappa(
     are gaps) it is the form of Fleiss, Levin and Paik for those, where an item counts by m_i - 1. Items with fewer than
     two ratings are left out and counted. Other software averages P_i over items instead, which differs where m_i does.
 
-    Raises `HarnessError` for a table that is ragged or empty, NaN that is not `missing`, no item with two ratings,
-    ratings that are all the same (0 / 0), and where the bootstrap does (perfect agreement has no interval, and
-    `fleiss_kappa_value` gives the 1). Reference: Fleiss (1971), Measuring Nominal Scale Agreement among Many Raters,
-    Psychological Bulletin 76(5); Fleiss, Levin and Paik (2003), Statistical Methods for Rates and Proportions, 3rd
-    edition, section 18.3.
+    Raises `HarnessError` for a table that is ragged or empty, NaN that is not `missing`, words mixed with other labels,
+    no item with two ratings, ratings that are all the same (0 / 0), and where the bootstrap does (perfect agreement has
+    no interval, and `fleiss_kappa_value` gives the 1). Reference: Fleiss (1971), Measuring Nominal Scale Agreement
+    among Many Raters, Psychological Bulletin 76(5); Fleiss, Levin and Paik (2003), Statistical Methods for Rates and
+    Proportions, 3rd edition, section 18.3.
 
     >>> table = [[1, 1, 1], [0, 0, 0], [1, 1, 0], [0, 0, None], [1, 0, 1], [0, None, None], [1, 1, 1], [0, 1, 0]]
     >>> result = fleiss_kappa(table, rng=np.random.default_rng(0))

@@ -52,10 +52,11 @@ def cohen_kappa(
     `categories`, lowest first. Without those, numbers stand in their own order and only those that occur have a
     position: name the categories where a grade of the scale may be absent. Unweighted, κ = (p_o - p_e) / (1 - p_e).
 
-    Raises `HarnessError` for lengths that differ, None or NaN, a label that is no category, weights of words without
-    categories, both raters giving one and the same label (0 / 0), and where the bootstrap does: with perfect agreement
-    the interval is undefined, and `cohen_kappa_value` gives the 1. Reference: Cohen (1960), A Coefficient of Agreement
-    for Nominal Scales; Cohen (1968), Weighted Kappa, Psychological Bulletin 70(4).
+    Raises `HarnessError` for lengths that differ, None or NaN, words mixed with other labels ("1" is not 1), a label
+    that is no category, weights of words without categories, both raters giving one and the same label (0 / 0), and
+    where the bootstrap does: with perfect agreement the interval is undefined, and `cohen_kappa_value` gives the 1.
+    Reference: Cohen (1960), A Coefficient of Agreement for Nominal Scales; Cohen (1968), Weighted Kappa, Psychological
+    Bulletin 70(4).
 
     >>> human, judge = [1, 1, 0, 0, 1, 0, 1, 1, 0, 1], [1, 1, 0, 1, 1, 0, 0, 1, 0, 1]
     >>> print(cohen_kappa(human, judge, rng=np.random.default_rng(0)))

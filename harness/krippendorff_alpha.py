@@ -45,12 +45,13 @@ def krippendorff_alpha(
     - interval: δ = c - k. ratio: δ = (c - k) / (c + k), for numbers from 0.
 
     None is no rating, and neither is an entry equal to `missing` (give `float("nan")` for a table of floats with gaps;
-    it then stands for NaT and NA too). A NaN that was not declared is refused. 1 is perfect, 0 is chance.
+    it then stands for NaT and NA too; 0 is not False). A NaN that was not declared is refused. 1 is perfect, 0 is
+    chance.
 
-    Raises `HarnessError` for rows of unequal length, NaN, an unknown metric, words where numbers are needed, no item
-    with two ratings, ratings that are all the same (D_e is 0), and where the bootstrap does: where all raters agree on
-    everything the interval is undefined, and `krippendorff_alpha_value` gives the 1. Reference: Krippendorff (2011),
-    Computing Krippendorff's Alpha-Reliability, University of Pennsylvania.
+    Raises `HarnessError` for rows of unequal length, NaN, words mixed with other labels, an unknown metric, words where
+    numbers are needed, no item with two ratings, ratings that are all the same (D_e is 0), and where the bootstrap
+    does: where all raters agree on everything the interval is undefined, and `krippendorff_alpha_value` gives the 1.
+    Reference: Krippendorff (2011), Computing Krippendorff's Alpha-Reliability, University of Pennsylvania.
 
     >>> table = [["a", "a", None], ["b", "b", "b"], ["a", "b", "a"], ["b", "b", None], ["a", "a", "a"], ["b", "a", "b"]]
     >>> result = krippendorff_alpha(table, metric="nominal", rng=np.random.default_rng(0))

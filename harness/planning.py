@@ -139,7 +139,7 @@ def sized(terms: Terms, problem: Problem, difference: float, told: str) -> Desig
 
 
 def detected(terms: Terms, problem: Problem, rows: int) -> Design:
-    """The difference against which a test of that many rows has its power; one root, as √v₀ and √v₁ are concave."""
+    """The difference against which a test of that many rows has its power; √v₀ and √v₁ are concave, so one root > 0."""
     from scipy.optimize import brentq  # here, because only a search for a root needs it
 
     root = math.sqrt(terms.independent(rows))
@@ -153,7 +153,8 @@ def detected(terms: Terms, problem: Problem, rows: int) -> Design:
         high = 2.0 * (terms.two_sided + terms.z_power) * math.sqrt(problem.null(0.0)) / root
     if beyond(high) < -ROUNDING * root:
         raise refusal(terms.where, f"{rows} rows detect no difference", f"give more: none is above {high:g}")
-    found = high if beyond(high) <= 0.0 else float(brentq(beyond, 0.0, high, xtol=1e-15))
+    low = 1e-30  # 0 itself is a root where both variances vanish there, as for a base of 0
+    found = high if beyond(high) <= 0.0 else float(brentq(beyond, low, high, xtol=1e-15))
     return terms.design(rows, found, problem.method)
 
 

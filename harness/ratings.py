@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from harness.checks import Floats, Ints, check_lengths, refusal
-from harness.columns import Mask, kept, labels_of, sorted_labels
+from harness.columns import Mask, check_one_kind, is_itself, kept, labels_of, sorted_labels
 from harness.estimates import Estimate
 from harness.resampling import Clusters
 
@@ -93,7 +93,10 @@ def read_ratings(
 ) -> Ratings:
     """The table as codes; numbers are in their own order, `categories` in theirs, anything else as first met.
 
-    Raises `HarnessError` for a table that is empty, flat or ragged, a NaN that is not `missing`, and an unknown label.
+    True and 1 are one label, but a boolean is not the gap that `missing=0` names.
+
+    Raises `HarnessError` for a table that is empty, flat or ragged, a NaN that is not `missing`, words mixed with other
+    labels, and an unknown label.
     """
     array = getattr(ratings, "to_numpy", lambda: ratings)()
     if isinstance(array, np.ndarray) and array.ndim != 2:
@@ -121,21 +124,30 @@ def encode(
     missing: Hashable = None,
     categories: Sequence[Hashable] | None = None,
 ) -> tuple[Ints, list[Hashable]]:
-    """Labels as positions in a list of them, -1 for gaps; `place` names an entry by its position, for refusals."""
+    """Labels as positions in a list of them, -1 for gaps; `place` names an entry by its position, for refusals.
+
+    Raises `HarnessError` for a NaN that is not `missing`, words beside other labels, and a label that is no category.
+    """
     codes, labels = _distinct(flat)
     known = [code for code, label in enumerate(labels) if not _is_gap(label, missing)]
+    kinds: dict[bool, int] = {}
+
+    def entry(code: int) -> str:
+        return place(int(np.argmax(codes == code)))
+
     for code in known:
-        if not _is_itself(labels[code]):
-            at = place(int(np.argmax(codes == code)))
-            raise refusal(where, f"{at} is {labels[code]}", "give a label, or say that it is missing")
-    ordered = _ordered([labels[code] for code in known]) if categories is None else list(categories)
+        if not is_itself(labels[code]):
+            raise refusal(where, f"{entry(code)} is {labels[code]}", "give a label, or say that it is missing")
+        kinds.setdefault(isinstance(labels[code], str), code)
+    check_one_kind(where, {kind: f"{entry(code)} is {labels[code]!r}" for kind, code in kinds.items()})
+    distinct = list(dict.fromkeys(labels[code] for code in known))
+    ordered = _ordered(distinct) if categories is None else list(categories)
     order = {label: position for position, label in enumerate(ordered)}
     if len(order) != len(ordered):
         raise refusal(where, "categories repeat themselves", "give each of them once")
     for code in known:
         if labels[code] not in order:
-            at = place(int(np.argmax(codes == code)))
-            raise refusal(where, f"{at} is {labels[code]!r}", f"use one of {', '.join(map(str, ordered))}")
+            raise refusal(where, f"{entry(code)} is {labels[code]!r}", f"use one of {', '.join(map(str, ordered))}")
     renumbered = np.full(len(labels), -1, dtype=np.intp)
     renumbered[known] = [order[labels[code]] for code in known]
     return renumbered[codes], ordered
@@ -177,20 +189,19 @@ def _distinct(flat: Sequence[Hashable] | np.ndarray[Any, Any]) -> tuple[Ints, li
     if isinstance(flat, np.ndarray):
         values, codes = np.unique(flat, return_inverse=True)
         return codes, values.tolist()
-    known: dict[Hashable, int] = {}
-    return np.array([known.setdefault(label, len(known)) for label in flat], dtype=np.intp), list(known)
-
-
-def _is_itself(label: Hashable) -> bool:
-    """False for NaN and NaT, which differ from themselves, and for NA, which cannot tell."""
-    equal: object = label == label
-    return isinstance(equal, (bool, np.bool_)) and bool(equal)
+    known: dict[tuple[bool, Hashable], int] = {}  # apart, since one of False and 0 may be a gap
+    numbered = [known.setdefault((_is_flag(label), label), len(known)) for label in flat]
+    return np.array(numbered, dtype=np.intp), [label for _, label in known]
 
 
 def _is_gap(label: Hashable, missing: Hashable) -> bool:
-    if label is None or not _is_itself(label):
-        return label is None or not _is_itself(missing)
-    return _is_itself(missing) and label == missing
+    if label is None or not is_itself(label):
+        return label is None or not is_itself(missing)
+    return is_itself(missing) and _is_flag(label) == _is_flag(missing) and label == missing
+
+
+def _is_flag(label: Hashable) -> bool:
+    return isinstance(label, (bool, np.bool_))
 
 
 def _ordered(labels: list[Any]) -> list[Any]:

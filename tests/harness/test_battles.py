@@ -105,8 +105,8 @@ def test_numbers_are_names_too(kind: Any, spread: int) -> None:
 
 
 def test_systems_of_several_types_are_sorted_by_type() -> None:
-    mine = count_battles("test", ["b", 2, ("x", 1)], [2, "a", "a"], ["first", "first", "tie"])
-    assert mine.systems == (2, "a", "b", ("x", 1))
+    mine = count_battles("test", [("x", 2), 2, ("x", 1)], [2, 0.5, 0.5], ["first", "first", "tie"])
+    assert mine.systems == (0.5, 2, ("x", 1), ("x", 2))
 
 
 @pytest.mark.parametrize("made", [list, np.array, pd.Series, lambda column: np.array(column, dtype=object)])
@@ -202,6 +202,8 @@ def test_who_is_apart(rows: list[tuple[str, str, str]], told: str) -> None:
         (["a", "a"], ["b", "b"], [0.5, 1.5], r"outcomes\[1\] is 1.5; give finite numbers in \[0, 1\]"),
         (["a", "a"], ["b", "b"], [0.5, None], r"outcomes\[1\] is None; give finite numbers in \[0, 1\]"),
         (["a", "a"], ["b", "b"], [0.5, float("nan")], r"outcomes\[1\] is nan"),
+        ([1, 1], ["1", 2], ["tie", "tie"], "test: 1 and '1' are both systems; give words everywhere, or nowhere"),
+        (["a", "b"], ["b", ("a",)], ["tie", "tie"], r"test: \('a',\) and 'a' are both systems; give words"),
         (["a"], ["b"], ["unparsed"], "test: no row could be read; give at least one that is parsed"),
     ],
 )

@@ -134,6 +134,20 @@ def test_unparsed_is_left_out_or_wrong() -> None:
     assert classification_value(more, answers) == pytest.approx(classification_value(said, gold))
 
 
+def test_a_class_of_rows_that_are_left_out_is_none() -> None:
+    said: list[Any] = ["win", "loss", "win", None, "win"]
+    gold = ["win", "loss", "loss", "tie", "win"]
+    left = judged(said, gold)
+    assert [row.label for row in left.classes] == ["loss", "win"]
+    assert left.confusion == ((1, 1), (0, 2))
+    assert (left.never_predicted, left.never_gold, left.unparsed) == (0, 0, 1)
+    assert left.f1.value == np.mean([row.f1 for row in left.classes]) == classification_value(said, gold).f1
+    wrong = judged(said, gold, unparsed="wrong")
+    assert [(row.label, row.support) for row in wrong.classes] == [("loss", 2), ("tie", 1), ("win", 2)]
+    assert (wrong.never_predicted, wrong.unparsed) == (1, 1)
+    assert wrong.f1.value == pytest.approx(np.mean([row.f1 for row in wrong.classes]))
+
+
 def test_clusters_and_seeds_reach_every_figure() -> None:
     said, gold = drawn(11, 60)
     clusters, seeds = [at // 2 for at in range(60)], [at // 20 for at in range(60)]

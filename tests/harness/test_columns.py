@@ -63,6 +63,9 @@ def test_clusters_of_two_samples() -> None:
     [
         (lambda: check_columns("test", a=[1], b=[1, 2], c=None), r"test: lengths differ \(a has 1, b has 2\)"),
         (lambda: labels_of("test", one=[1, math.nan]), r"test: one\[1\] is nan; give a label, or None where there"),
+        (lambda: labels_of("test", one=["a", pd.NA]), r"test: one\[1\] is <NA>; give a label, or None where there"),
+        (lambda: labels_of("test", one=[pd.NaT]), r"test: one\[0\] is NaT; give a label, or None where there"),
+        (lambda: labels_of("test", one=pd.Series([1, None], dtype="Int64")), r"test: one\[1\] is <NA>"),
         (
             lambda: labels_of("test", one=["a"], other=[1]),
             r"one\[0\] is 'a' but other\[0\] is 1; give words everywhere",

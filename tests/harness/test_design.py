@@ -183,6 +183,33 @@ def test_the_largest_difference_is_within_reach() -> None:
     )
 
 
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_base_of_zero_is_the_limit(plan: dict[str, Any]) -> None:
+    for detectable in (proportions_detectable, alignment_detectable):
+        found = detectable(500, 0.0, **plan).detectable
+        assert found > 0.01
+        assert found == pytest.approx(detectable(500, 1e-12, **plan).detectable, rel=1e-6)
+    for size, detectable in (
+        (proportions_sample_size, proportions_detectable),
+        (alignment_sample_size, alignment_detectable),
+    ):
+        design = size(0.0, 0.05, **plan)
+        assert design.detectable == pytest.approx(0.05, rel=0.02)
+        assert design == detectable(design.rows, 0.0, **plan)
+        assert size(1.0, 0.95, **plan).rows == design.rows
+    reach = norm.ppf(0.975) + norm.ppf(0.8)  # where d is small, both variances are d
+    assert proportions_detectable(500, 0.0).detectable == pytest.approx(reach**2 / 500, rel=0.02)
+
+
+def test_a_detectable_alignment_is_possible() -> None:
+    for base, discordance in ((0.4, 0.5), (0.7, 0.3), (0.9, 0.12)):
+        found = alignment_detectable(800, base, discordance=discordance).detectable
+        assert discordance <= min(2 * base + found, 2 - 2 * base - found)
+        assert found == pytest.approx(paired_detectable(800, discordance=discordance).detectable)
+    with pytest.raises(HarnessError, match=r"800 rows detect no difference; give more: none is above 0\.01"):
+        alignment_detectable(800, 0.9, discordance=0.19)
+
+
 def test_sd_of_difference() -> None:
     scores = np.random.default_rng(1).normal(size=(50, 2)) @ np.array([[1.0, 0.6], [0.0, 2.0]])
     first, second = scores.std(axis=0)
@@ -268,6 +295,14 @@ def test_the_same_twice_correlates_fully_and_opposites_not_at_all() -> None:
         (lambda: proportions_sample_size(0.3, 1.3), "second is 1.3; give a share from 0 to 1"),
         (lambda: alignment_sample_size(0.8, 0.7, discordance=0.6), "discordance is 0.6; give 0.1 to 0.5"),
         (lambda: alignment_detectable(100, 1.5), "base is 1.5; give a share"),
+        (lambda: alignment_detectable(100, 1.0), "base is 1.0; give one below 1: nothing is above it"),
+        (lambda: alignment_detectable(100, 1.0, discordance=0.1), "base is 1.0; give one below 1"),
+        (lambda: proportions_detectable(500, 1), "base is 1; give one below 1: nothing is above it"),
+        (lambda: alignment_detectable(500, 0.98, discordance=0.3), "discordance is 0.3; give less than 0.04"),
+        (
+            lambda: alignment_detectable(500, 0.05, discordance=0.3),
+            "discordance is 0.3 with a gain of 0.0685; give at most 0.168",
+        ),
         (lambda: half_width_sample_size(0.5), "half_width is 0.5; give one between 0 and 0.5"),
         (lambda: half_width(100, share=2), "share is 2; give a share from 0 to 1"),
         (

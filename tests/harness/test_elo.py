@@ -61,6 +61,15 @@ def test_average_over_all_orders() -> None:
     assert again.ratings.tolist() == mine.ratings.tolist()
 
 
+@pytest.mark.parametrize("start", [1000, 1000.5])
+def test_points_are_handed_on_and_never_lost(start: float) -> None:
+    rows = (["a", "b", "c", "a"], ["b", "c", "a", "c"], ["first", "tie", "first", "second"])
+    for mine in (elo(*rows, start=start), elo_over_orders(*rows, start=start, rng=rng(), orders=20)):
+        assert mine.ratings.mean() == pytest.approx(start, abs=1e-9)
+    whole, real = (elo_over_orders(*rows, start=kind(1000), rng=rng(), orders=20) for kind in (int, float))
+    assert whole.ratings.tolist() == real.ratings.tolist()
+
+
 def test_one_battle_has_one_order() -> None:
     mine = elo_over_orders(["a"], ["b"], ["first"], rng=rng(), orders=3)
     assert mine.ratings.tolist() == elo(["a"], ["b"], ["first"]).ratings.tolist() == [1002.0, 998.0]

@@ -105,6 +105,11 @@ def test_leaves_out_items_of_one_rating() -> None:
     assert fleiss_kappa_of_counts([[2, 0], [0, 2], [1, 0], [1, 1]] * 9, rng=rng()).left_out == 9
 
 
+def test_a_boolean_is_no_gap_written_as_a_number() -> None:
+    table = [[True, False], [False, False], [True, True], [False, False]]
+    assert fleiss_kappa_value(table, missing=0) == fleiss_kappa_value(table) == pytest.approx(7 / 15)
+
+
 def test_perfect_agreement_has_no_interval() -> None:
     labels = [0, 1] * 30
     with pytest.raises(HarnessError, match="fleiss_kappa: every resample gives 1; give rows that differ"):
@@ -117,6 +122,7 @@ def test_perfect_agreement_has_no_interval() -> None:
         ([[1, 2], [1]], r"ratings\[1\] has 1 entries; give 2 for every item"),
         ([[1, None], [None, 1]], "no item has two ratings; give items that several raters rated"),
         ([[1, NAN], [1, 1]], r"ratings\[0\]\[1\] is nan; give a label, or say that it is missing"),
+        ([["1", "1"], [0, 1]], r"ratings\[0\]\[0\] is '1' but ratings\[1\]\[0\] is 0; give words everywhere"),
     ],
 )
 def test_refusals_of_ratings(ratings: Any, message: str) -> None:

@@ -173,6 +173,11 @@ def test_pairs_of_two_raters_are_cohens() -> None:
     assert (pair.value, pair.low, pair.high) == pytest.approx((cohen.value, cohen.low, cohen.high))
 
 
+def test_a_boolean_is_no_gap_written_as_a_number() -> None:
+    table = [[True, False], [False, False], [True, True], [False, False]]
+    assert pairwise_kappa_value(table, missing=0) == pairwise_kappa_value(table) == pytest.approx(0.5)
+
+
 def test_pairs_with_gaps() -> None:
     table = raters(10, items=60, count=3).astype(float)
     table[rng(11).random(table.shape) < 0.3] = NAN
@@ -191,7 +196,9 @@ def test_pairs_with_gaps() -> None:
         ([], [], {}, "cohen_kappa_value: first and second empty; give at least one row"),
         ([1, 0], [1], {}, r"lengths differ \(first has 2, second has 1\)"),
         ([1, None], [1, 0], {}, r"first\[1\] is None; leave out the rows that one of the two did not label"),
-        ([1, 0], ["a", None], {}, r"second\[1\] is None; leave out"),
+        (["b", "a"], ["a", None], {}, r"second\[1\] is None; leave out"),
+        (["1", "0"], [1, 0], {}, r"first\[0\] is '1' but second\[0\] is 1; give words everywhere, or nowhere"),
+        ([None, 1], ["a", 1], {"categories": ["a", 1]}, r"first\[1\] is 1 but second\[0\] is 'a'; give words"),
         (np.array([1.0, NAN]), np.array([1, 0]), {}, r"first\[1\] is nan; give a label, or say that it is missing"),
         ([1, 0], [1, NAN], {}, r"second\[1\] is nan; give a label"),
         ([1, 1], [1, 1], {}, "both raters give one and the same label; give rows that differ: kappa is 0 / 0"),
@@ -236,6 +243,7 @@ def test_refusals_of_intervals() -> None:
         ([[1, 2], [1]], r"ratings\[1\] has 1 entries; give 2 for every item"),
         ([[1, None], [None, 1]], "no item has two ratings; give items that several raters rated"),
         ([[1, NAN], [1, 1]], r"ratings\[0\]\[1\] is nan; give a label, or say that it is missing"),
+        ([["1", "1"], [0, 1]], r"ratings\[0\]\[0\] is '1' but ratings\[1\]\[0\] is 0; give words everywhere"),
     ],
 )
 def test_refusals_of_ratings(ratings: Any, message: str) -> None:

@@ -169,6 +169,18 @@ def test_ways_to_write_a_gap(metric: Metric) -> None:
         assert krippendorff_alpha_value(same, metric=metric, missing=missing) == pytest.approx(value)
 
 
+@pytest.mark.parametrize("made", [list, np.array, pd.DataFrame, lambda table: np.array(table, dtype=object)])
+def test_a_boolean_is_no_gap_written_as_a_number(made: Any) -> None:
+    table = [[True, False], [False, False], [True, True], [False, False]]
+    value = krippendorff_alpha_value(table, metric="nominal")
+    assert value == pytest.approx(8 / 15)
+    assert krippendorff_alpha_value(made(table), metric="nominal", missing=0) == value
+    gaps = [[*row, False] for row in table]
+    numbers = [[*map(int, row), 9] for row in table]
+    assert krippendorff_alpha_value(made(numbers), metric="nominal", missing=9) == value
+    assert krippendorff_alpha_value(made(gaps), metric="nominal", missing=1) != value
+
+
 def test_words_with_gaps() -> None:
     words = pd.DataFrame({"ann": ["low", "high", None, "mid"], "bob": ["low", "mid", "mid", np.nan]})
     order = ["low", "mid", "high"]
@@ -242,7 +254,8 @@ def test_many_raters_and_items_are_fast() -> None:
         ([[4, 4], [4, 4]], {"metric": "ordinal"}, "all ratings are the same"),
         ([[0, 0], [0, 0]], {"metric": "ratio"}, "all ratings are the same"),
         ([[1, 2]], {"metric": "polar"}, "metric is 'polar'; use one of nominal, ordinal, interval, ratio"),
-        ([[1, 2], [1, "b"]], {"metric": "interval"}, r"ratings\[1\]\[1\] is 'b'; give numbers for the metric interval"),
+        ([["a", "b"]], {"metric": "interval"}, r"ratings\[0\]\[0\] is 'a'; give numbers for the metric interval"),
+        ([[1, None], [1, "1"]], {}, r"ratings\[0\]\[0\] is 1 but ratings\[1\]\[1\] is '1'; give words everywhere"),
         ([["a", "b"]], {"metric": "ordinal"}, r"ratings\[0\]\[0\] is 'a'; give numbers, or categories for the metric"),
         ([[1, 2], [-1, 2]], {"metric": "ratio"}, r"ratings\[1\]\[0\] is -1; give numbers from 0 for the metric ratio"),
         ([[1, math.inf]], {"metric": "interval"}, r"ratings\[0\]\[1\] is inf; give numbers for the metric interval"),

@@ -47,6 +47,18 @@ def test_words_are_numbered_as_met_and_categories_as_named() -> None:
     assert rows_kept("test", keep, clusters=None) is None
 
 
+def test_a_boolean_equals_its_number_but_is_no_gap_written_as_one() -> None:
+    rows = [[True, 1, False], [0, None, 1.0]]
+    assert read_ratings("test", rows).codes.tolist() == [[1, 1, 0], [0, -1, 1]]
+    assert read_ratings("test", rows, missing=0).codes.tolist() == [[1, 1, 0], [-1, -1, 1]]
+    assert read_ratings("test", rows, missing=np.False_).codes.tolist() == [[1, 1, -1], [0, -1, 1]]
+
+
+def test_a_gap_may_be_a_word_beside_numbers() -> None:
+    assert read_ratings("test", [[1, "-"], [2, 1]], missing="-").codes.tolist() == [[0, -1], [1, 0]]
+    assert read_ratings("test", [["a", 0], ["b", "a"]], missing=0).codes.tolist() == [[0, -1], [1, 0]]
+
+
 def test_items_of_any_numbers_of_raters() -> None:
     found = rated_items("test", [["b"], [], ["a", None, "b"]])
     assert (found.labels, found.codes.tolist()) == (["a", "b"], [[1, -1, -1], [-1, -1, -1], [0, -1, 1]])
@@ -88,6 +100,10 @@ def test_consensus_of_arrays_and_frames() -> None:
         (lambda: consensus(["aab"]), r"ratings\[0\] is 'aab'; give the labels of each item as a list"),
         (lambda: consensus([[1]], split="tie"), "split is 'tie'; use 'refuse' or 'none'"),  # type: ignore[arg-type]
         (lambda: read_ratings("test", [[1, 2], [1]]), r"test: ratings\[1\] has 1 entries; give 2 for every item"),
+        (
+            lambda: read_ratings("test", [[None, 2], ["2", 2]]),
+            r"test: ratings\[0\]\[1\] is 2 but ratings\[1\]\[0\] is '2'; give words everywhere, or nowhere",
+        ),
         (lambda: read_ratings("test", np.array([1])), "test: ratings have 1 dimensions; give items in rows and raters"),
         (
             lambda: rows_kept("test", np.array([True]), seeds=[1, 2]),
