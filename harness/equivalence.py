@@ -99,6 +99,7 @@ def win_rate_equivalence(
     equivalent within ±0.05 (p<0.001): 0.000 [-0.021, 0.021] (n=400, 100 clusters, t on clusters)
     """
     where = "win_rate_equivalence"
+    _check_share_margin(where, margin)
     return _within(where, _above_half(where, preferences), margin, clusters, alpha, "t")
 
 
@@ -138,6 +139,7 @@ def win_rate_non_inferiority(
     not shown
     """
     where = "win_rate_non_inferiority"
+    _check_share_margin(where, margin)
     return _not_below(where, _above_half(where, preferences), margin, clusters, alpha, "t")
 
 
@@ -182,6 +184,12 @@ def _above(found: Student, bound: float) -> float:
 
 def _below(found: Student, bound: float) -> float:
     return float(stdtr(found.degrees, (found.value - bound) / found.error))
+
+
+def _check_share_margin(where: str, margin: float) -> None:
+    """A win rate is never half a unit from one half: a margin of 5 was meant as 0.05."""
+    if margin >= 0.5:
+        raise refusal(where, f"margin is {margin}", "give one below 0.5, such as 0.05 for five points")
 
 
 def _above_half(where: str, preferences: Sequence[float] | Floats) -> Floats:

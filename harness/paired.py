@@ -6,7 +6,7 @@ unless you say so: `aligned` matches by item and counts what it drops. Unpaired 
 
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import replace
-from typing import NamedTuple, Unpack
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 from scipy.special import stdtr
@@ -168,8 +168,11 @@ def student_interval(where: str, values: Floats, groups: Groups, level: float, *
 
 
 def paired_differences(where: str, ours: Sequence[float] | Floats, theirs: Sequence[float] | Floats) -> Floats:
-    """Ours - theirs of n checked rows each (n,)."""
+    """Ours - theirs of n checked rows each (n,), by position: two Series that are indexed otherwise are refused."""
     check_lengths(where, ours=ours, theirs=theirs)
+    indexes: list[Any] = [side.index for side in (ours, theirs) if hasattr(side, "iloc")]
+    if len(indexes) == 2 and not indexes[0].equals(indexes[1]):
+        raise refusal(where, "the two have different indexes", "match them by item first, with aligned(...)")
     return numbers(where, "ours", ours) - numbers(where, "theirs", theirs)
 
 

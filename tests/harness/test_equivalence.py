@@ -127,3 +127,9 @@ def test_is_wrong_at_most_alpha_of_the_time_on_the_margin() -> None:
 def test_refusals(call: Callable[[], Any], message: str) -> None:
     with pytest.raises(HarnessError, match=message):
         call()
+
+
+@pytest.mark.parametrize("test", [win_rate_equivalence, win_rate_non_inferiority])
+def test_a_margin_in_points_is_refused(test: Any) -> None:
+    with pytest.raises(HarnessError, match=f"{test.__name__}: margin is 5; give one below 0.5, such as 0.05 for five"):
+        test([1, 0, 1, 0.5], margin=5)

@@ -210,3 +210,13 @@ def test_an_undefined_interval_is_refused_but_not_its_value() -> None:
     with pytest.raises(HarnessError, match="paired_t: level is 1"):
         paired_t([1, 2], [0, 2], level=1.0)
     assert paired_difference_value([1], [0]) == 1.0
+
+
+def test_rows_of_two_frames_are_not_paired_by_position() -> None:
+    ours, theirs = (
+        pd.Series([1.0, 0.0, 1.0, 1.0], index=list("wxyz")),
+        pd.Series([1.0, 1.0, 0.0, 0.0], index=list("zyxw")),
+    )
+    with pytest.raises(HarnessError, match=r"paired_t: the two have different indexes; match them by item first, with"):
+        paired_t(ours, theirs)
+    assert paired_t(ours, theirs.to_numpy()).value == paired_t(ours, theirs.set_axis(ours.index)).value == 0.25
