@@ -170,7 +170,8 @@ def student_interval(where: str, values: Floats, groups: Groups, level: float, *
 def paired_differences(where: str, ours: Sequence[float] | Floats, theirs: Sequence[float] | Floats) -> Floats:
     """Ours - theirs of n checked rows each (n,), by position: two Series that are indexed otherwise are refused."""
     check_lengths(where, ours=ours, theirs=theirs)
-    indexes: list[Any] = [side.index for side in (ours, theirs) if hasattr(side, "iloc")]
+    sides: tuple[Any, Any] = ours, theirs
+    indexes = [side.index for side in sides if hasattr(side, "iloc")]
     if len(indexes) == 2 and not indexes[0].equals(indexes[1]):
         raise refusal(where, "the two have different indexes", "match them by item first, with aligned(...)")
     return numbers(where, "ours", ours) - numbers(where, "theirs", theirs)
