@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup check lint types architecture test slow schema coverage-study speed toy-models
+.PHONY: setup check lint types architecture test test-harness test-rest slow schema coverage-study speed toy-models
 
 setup: $(BIN)/rlaif-spec
 
@@ -12,7 +12,9 @@ $(BIN)/rlaif-spec: pyproject.toml constraints.txt
 	$(BIN)/pip install -q -c constraints.txt -e '.[dev,gguf]'
 	touch $(BIN)/rlaif-spec
 
-check: lint types architecture test
+# Two at a time, each with its output whole.
+check: setup
+	$(MAKE) -j2 --output-sync=target test-harness lint types architecture test-rest
 
 lint: setup
 	$(BIN)/ruff check .
@@ -24,8 +26,12 @@ types: setup
 architecture: setup
 	$(BIN)/lint-imports
 
-test: setup
+test: test-harness test-rest
+
+test-harness: setup
 	$(BIN)/python -m pytest tests/harness tests/published harness --cov=harness --cov-report=term
+
+test-rest: setup
 	$(BIN)/python -m pytest --ignore=tests/harness --ignore=tests/published --ignore=harness
 
 slow: setup

@@ -11,7 +11,7 @@ from typing import Unpack
 
 import numpy as np
 
-from harness.checks import Floats, check_lengths, numbers, refusal
+from harness.checks import Floats, check_lengths, numbers
 from harness.estimates import Estimate
 from harness.intervals import bootstrap_reduced, bootstrap_totals, bootstrap_weights
 from harness.proportions import wilson_interval
@@ -103,7 +103,7 @@ def mean_of(where: str, values: Floats, groups: Groups, settings: Settings, *, s
     """`cluster_bootstrap` of checked values (n,); `where` is the function that refusals name.
 
     Of a `share` (values in [0, 1]) that is the same in all clusters, where no resample differs, the interval is
-    Wilson's with n = the units that are resampled first, seeds or else clusters, and `method` says so.
+    Wilson's with n = the number of clusters, and `method` says so.
     """
     return mean_of_totals(where, Totals.of_values(values, groups), settings, share=share)
 
@@ -112,7 +112,7 @@ def mean_of_totals(where: str, totals: Totals, settings: Settings, *, share: boo
     """`mean_of` from totals of (value, 1)."""
     means = _ratio(totals.cells[totals.cells[:, 1] > 0.0])
     if share and np.ptp(means) <= 1e-12 * np.abs(means).max():
-        return _same_everywhere(where, float(_ratio(totals.whole)), totals.groups, settings.level)
+        return _same_everywhere(float(_ratio(totals.whole)), totals.groups, settings.level)
     return bootstrap_reduced(where, totals, _ratio, settings)
 
 
@@ -121,11 +121,9 @@ def _ratio(totals: Floats) -> Floats:
         return np.asarray(totals[..., 0] / totals[..., 1])
 
 
-def _same_everywhere(where: str, value: float, groups: Groups, level: float) -> Estimate:
-    if not -1e-12 <= value <= 1.0 + 1e-12:
-        raise refusal(where, f"all clusters have the mean {value:g}", "give clusters that differ")
-    value = min(max(value, 0.0), 1.0)
-    low, high = wilson_interval(value, groups.count, level)
+def _same_everywhere(value: float, groups: Groups, level: float) -> Estimate:
+    """Wilson's interval with n = the clusters: all seeds agree, so they add nothing that could be counted."""
+    value, rows = min(max(value, 0.0), 1.0), len(groups.codes)
+    low, high = wilson_interval(value, groups.named or rows, level)
     method = "wilson" if groups.alone else "wilson on clusters"
-    rows = len(groups.codes)
     return Estimate(value, min(low, value), max(high, value), level, n=rows, clusters=groups.named, method=method)

@@ -1,5 +1,6 @@
 """Posterior probabilities against the closed sum, scipy's integral and draws; that clusters do not count as rows."""
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -75,6 +76,63 @@ def test_exchange_gives_the_rest(ours: tuple[int, int], theirs: tuple[int, int])
     assert more.probability >= forth.probability - 1e-12
     assert probability_better_counts(*ours, *ours).probability == pytest.approx(0.5)
     assert (forth.n, forth.effective_n, forth.prior) == (ours[1] + theirs[1], ours[1] + theirs[1], (0.5, 0.5))
+
+
+few = st.integers(1, 20).flatmap(lambda n: st.tuples(st.sampled_from([0, n // 2, n]), st.just(n)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(few, few, st.floats(0.01, 2.0), st.floats(0.01, 2.0))
+def test_exchange_gives_the_rest_under_small_priors(
+    ours: tuple[int, int], theirs: tuple[int, int], a: float, b: float
+) -> None:
+    forth = probability_better_counts(*ours, *theirs, prior=(a, b)).probability
+    back = probability_better_counts(*theirs, *ours, prior=(a, b)).probability
+    assert forth + back == pytest.approx(1.0, abs=1e-9)
+    failures = ((n - right, n) for right, n in (theirs, ours))
+    mirrored = probability_better_counts(*(count for pair in failures for count in pair), prior=(b, a)).probability
+    assert mirrored == pytest.approx(forth, abs=1e-9)
+
+
+@pytest.mark.parametrize("prior", [0.001, 0.01, 0.1])
+@pytest.mark.parametrize(("ours", "theirs"), [((0, 10), (0, 20)), ((0, 2), (1, 3)), ((0, 5), (5, 5)), ((0, 9), (0, 2))])
+def test_small_priors_against_adaptive_integration(prior: float, ours: tuple[int, int], theirs: tuple[int, int]) -> None:
+    """Over t = -a ln x, in which Beta(a, n + a) near 0 is exponential, however small a is."""
+    b, other = prior + ours[1], (prior + theirs[0], prior + theirs[1] - theirs[0])
+
+    def logs_below(log_x: float) -> float:
+        if log_x > -600.0:
+            return float(scipy.special.betainc(*other, math.exp(log_x)))
+        return math.exp(other[0] * log_x - scipy.special.betaln(*other)) / other[0]
+
+    def inner(t: float) -> float:
+        log_x = -t / prior
+        density = math.exp(scipy.special.xlog1py(b - 1.0, -math.exp(log_x)) - t - scipy.special.betaln(prior, b))
+        return density / prior * logs_below(log_x)
+
+    cuts = [0.0, *(prior * cut for cut in (0.01, 0.1, 1.0, 3.0, 10.0, 40.0, 600.0)), 60.0 + 600.0 * prior]
+    expected = sum(
+        scipy.integrate.quad(inner, low, high, epsabs=1e-11, limit=400)[0]
+        for low, high in itertools.pairwise(sorted(cuts))
+    )
+    found = probability_better_counts(*ours, *theirs, prior=(prior, prior)).probability
+    assert found == pytest.approx(expected, abs=1e-8)
+
+
+def test_small_priors_against_draws() -> None:
+    """The logarithm of a gamma variable with shape a below 1 is that of shape a + 1, plus ln(uniform) / a."""
+    generator, a = np.random.default_rng(4), 0.001
+
+    def logits(right: int, n: int) -> Any:
+        shapes = [a + right, a + n - right]
+        drawn = [np.log(generator.gamma(s + 1.0, size=400_000)) + np.log(generator.random(400_000)) / s for s in shapes]
+        return drawn[0] - drawn[1]
+
+    for ours, theirs in (((0, 10), (0, 20)), ((3, 3), (3, 4)), ((2, 2), (7, 7))):
+        expected = float(np.mean(logits(*ours) > logits(*theirs)))
+        found = probability_better_counts(*ours, *theirs, prior=(a, a)).probability
+        assert found == pytest.approx(expected, abs=0.004)
+    assert probability_better_counts(0, 10, 0, 20, prior=(a, a)).probability == pytest.approx(0.5, abs=0.001)
 
 
 def test_a_small_probability_keeps_its_digits() -> None:
@@ -153,6 +211,10 @@ def test_clusters_make_it_less_sure() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (
+            lambda: probability_better_counts(0, 2, 0, 2, prior=(1e-6, 1e-6)),
+            r"probability_better_counts: prior is \(1e-06, 1e-06\); give parts of 0.001 or more",
+        ),
         (
             lambda: probability_better_counts(3, 2, 1, 2),
             "probability_better_counts: ours is 3 of 2; give 0 <= successes",

@@ -1,5 +1,6 @@
 """Corrected rates by hand, the laws of a perfect judge and of exchanged labels, and coverage."""
 
+import itertools
 import math
 from typing import Any
 
@@ -129,6 +130,22 @@ def test_copies_in_a_cluster_do_not_narrow() -> None:
     assert copied.high - copied.low == pytest.approx(once.high - once.low, rel=0.08)
 
 
+@pytest.mark.parametrize("method", ["lang-reiczigel", "delta"])
+def test_few_validated_rows_give_an_interval_or_a_refusal(method: str) -> None:
+    """One success and failure more can take a judge to chance or below it, where no interval is defined."""
+    found = 0
+    for yes, no in itertools.product(range(1, 6), [1, 2, 3, 4, 5, 10]):
+        for right, rejected, positive in itertools.product(range(yes + 1), range(no + 1), (0, 50, 95, 100)):
+            try:
+                mine = counted(positive, 100, right, yes, rejected, no, method=method).estimate
+            except HarnessError:
+                continue
+            assert 0.0 <= mine.low < mine.high <= 1.0
+            assert mine.low <= mine.value <= mine.high
+            found += 1
+    assert found > 500
+
+
 ROWS: dict[str, Any] = {"judge_on_human": [1, 1, 0, 0, 1, 0], "human": [1, 1, 0, 0, 0, 1], "rng": rng()}
 
 
@@ -136,6 +153,10 @@ ROWS: dict[str, Any] = {"judge_on_human": [1, 1, 0, 0, 1, 0], "human": [1, 1, 0,
     ("call", "message"),
     [
         (lambda: counted(5, 10, 5, 10, 5, 10), r"sensitivity 0.5 \+ specificity 0.5 <= 1; give a judge that is better"),
+        (lambda: counted(95, 100, 1, 1, 1, 10), "one more success and failure each; validate the judge on more rows"),
+        (lambda: counted(95, 100, 1, 1, 1, 4), r"sensitivity 0.667 \+ specificity 0.333 <= 1 with one more success"),
+        (lambda: counted(95, 100, 4, 5, 2, 9), "one more success and failure each"),
+        (lambda: counted(5, math.nan, 9, 10, 9, 10), "positive is 5 of nan; give whole numbers"),  # type: ignore[arg-type]
         (lambda: counted(11, 10, 9, 10, 9, 10), "positive is 11 of 10; give whole numbers, 0 <= count <= n, n >= 1"),
         (lambda: counted(5, 10, 0, 0, 9, 10), "true_positive is 0 of 0; give whole numbers"),
         (lambda: counted(5, 10, 9, 10, 8.5, 10), "true_negative is 8.5 of 10"),  # type: ignore[arg-type]

@@ -95,6 +95,30 @@ def test_sign_test_says_what_it_left_out() -> None:
     assert sign_test([1, 2], [0, 1]).method == "sign test"
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "clusters"),
+    [
+        ([0.1 + 0.2] * 10, [0.3] * 10, None),
+        ([0.1, 0.2, 0.0] * 10, [0.0, 0.0, 0.3] * 10, np.arange(30) // 3),
+        ([1e9 + 0.1, 1e9 + 0.2, 1e9] * 10, [1e9, 1e9, 1e9 + 0.3] * 10, np.arange(30) // 3),
+    ],
+)
+def test_ties_up_to_rounding_are_ties(ours: list[float], theirs: list[float], clusters: Any) -> None:
+    signs = sign_test(ours, theirs, clusters=clusters)
+    assert (signs.p, signs.statistic) == (1.0, 0.0)
+    assert signs.method.endswith("10 ties left out")
+    found = permutation_test(ours, theirs, clusters=clusters, rng=rng())
+    assert (found.p, found.statistic) == (1.0, 0.0)
+
+
+def test_rounding_of_large_values_hides_no_equal_flip() -> None:
+    """0.1, 0.2 and -0.3 at 10⁹: their sum is 0 up to rounding, so that every flip lies as far."""
+    ours, theirs = [1e9 + 0.1, 1e9 + 0.2, 1e9 - 0.3], [1e9] * 3
+    assert permutation_test(ours, theirs, rng=rng()).p == 1.0
+    assert sign_test([1e9 + 0.1] * 10, [1e9] * 10).p == pytest.approx(2 / 1024)
+    assert sign_test([1e-13] * 10 + [1e9], [0.0] * 10 + [1e9]).statistic == 10
+
+
 def enumerated(sums: list[float]) -> float:
     seen = abs(sum(sums)) - 1e-9
     flips = itertools.product([1, -1], repeat=len(sums))
