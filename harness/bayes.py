@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import betainc, expit
+from scipy.special import betainc, betaln, expit
 
 from harness.checks import Floats, among, check_lengths, refusal
 from harness.columns import check_apart
@@ -17,8 +17,10 @@ from harness.resampling import Clusters, group
 
 JEFFREYS = (0.5, 0.5)
 """The Beta prior that is invariant to how a rate is expressed; (1, 1) is the uniform one."""
-POINTS = 4096
-"""Of the integral; its error is then that of rounding, whatever the counts (see the tests)."""
+STEPS = 10
+"""Of the integral, for each unit or standard deviation of the logit; its error is that of rounding (see the tests)."""
+POINTS = 4096, 2**22
+"""Of the integral, at least and at most (34 MB a column)."""
 
 
 class Posterior(NamedTuple):
@@ -92,11 +94,13 @@ def probability_better_counts(
     """P(p₁ > p₂ | s₁ of n₁, s₂ of n₂), with p_i ~ Beta(a, b) apart from each other and all rows independent.
 
     P = ∫ f₁(x) F₂(x) dx, f and F the density and distribution of Beta(a + s, b + n - s). It is integrated by the
-    trapezoid rule over the logit of x, where the density is smooth and its tails fall exponentially. Exchanging the
-    systems gives 1 - P.
+    trapezoid rule over the logit of x, where the density is smooth and its tails fall exponentially; the step follows
+    the narrower of the two, and the number of points the tails, which are long under a small prior without a success
+    or failure. Exchanging the systems gives 1 - P.
 
-    Raises `HarnessError` for n < 1, successes outside [0, n], and a prior that is not positive. Reference: Gelman et
-    al. (2013), Bayesian Data Analysis, third edition, chapter 2 (Beta-binomial model).
+    Raises `HarnessError` for n < 1, successes outside [0, n], a prior that is not positive, and one so small (below
+    0.001) that both tails cannot be integrated. Reference: Gelman et al. (2013), Bayesian Data Analysis, third edition,
+    chapter 2 (Beta-binomial model).
 
     >>> print(probability_better_counts(60, 100, 50, 100))
     P=0.922 (n=200, prior Beta(0.5, 0.5), rows and samples independent)
@@ -160,30 +164,41 @@ def _better(
             raise refusal(where, f"{name} is {successes} of {n}", "give 0 <= successes <= n and n >= 1")
     first, second = (a + ours, b + ours_n - ours), (a + theirs, b + theirs_n - theirs)
     # over the narrower density the other's distribution is the smoother factor
-    chance = _above(first, second) if sum(first) >= sum(second) else _below(second, first)
+    narrow = _spread(first) <= _spread(second)
+    logits, shares = _logit_grid(where, prior, *(first if narrow else second))
+    # where theirs is the narrower, by the upper tail of ours, so that a small chance keeps its digits
+    chance = float(shares @ (_below(second, logits) if narrow else _below(first[::-1], -logits)))
     rows = ours_n + theirs_n
     return Posterior(chance, prior, round(rows), float(rows), "rows and samples independent")
 
 
-def _above(narrow: tuple[float, float], wide: tuple[float, float]) -> float:
-    """P(narrow > wide)."""
-    logits, shares = _logit_grid(*narrow)
-    return float(shares @ betainc(*wide, expit(logits)))
+def _spread(shape: tuple[float, float]) -> float:
+    """About the standard deviation of the logit of a Beta variable."""
+    return float(np.sqrt(1.0 / shape[0] + 1.0 / shape[1]))
 
 
-def _below(narrow: tuple[float, float], wide: tuple[float, float]) -> float:
-    """P(narrow < wide), by its own tail, so that a small one keeps its digits."""
-    logits, shares = _logit_grid(*narrow)
-    return float(shares @ betainc(wide[1], wide[0], expit(-logits)))
-
-
-def _logit_grid(a: float, b: float) -> tuple[Floats, Floats]:
+def _logit_grid(where: str, prior: tuple[float, float], a: float, b: float) -> tuple[Floats, Floats]:
     """Logits of Beta(a, b) out to where the density is below e⁻⁴⁵ of its height, and their shares, which sum to 1."""
-    centre, spread = np.log(a / b), np.sqrt(1.0 / a + 1.0 / b)
-    logits = np.linspace(centre - 10.0 * spread - 45.0 / a, centre + 10.0 * spread + 45.0 / b, POINTS)
+    centre, spread = np.log(a / b), _spread((a, b))
+    low, high = centre - 10.0 * spread - 45.0 / a, centre + 10.0 * spread + 45.0 / b
+    points = max(POINTS[0], int(STEPS * (high - low) / min(1.0, spread)))
+    if points > POINTS[1]:
+        raise refusal(where, f"prior is {prior}", "give parts of 0.001 or more")
+    logits = np.linspace(low, high, points)
     heights = a * logits - (a + b) * np.logaddexp(0.0, logits)
     shares = np.exp(heights - heights.max())
     return logits, shares / shares.sum()
+
+
+def _below(shape: tuple[float, float], logits: Floats) -> Floats:
+    """P(logit of a Beta variable < each of the logits), also where x or 1 - x is no float or rounds to one."""
+    a, b = shape
+    upper = logits > 10.0
+    ends = np.where(upper, -logits, logits)
+    first, second = np.where(upper, b, a), np.where(upper, a, b)
+    power = np.exp(np.minimum(0.0, first * ends - np.log(first) - betaln(a, b)))
+    tails = np.where(ends < -700.0, power, betainc(first, second, expit(ends)))
+    return np.asarray(np.where(upper, 1.0 - tails, tails))
 
 
 def _above_half(where: str, wins: float, losses: float, prior: tuple[float, float]) -> float:

@@ -1,7 +1,7 @@
 """What every function asks of its input, and the one way to refuse it: where, what is wrong, what would be right."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence, Sized
+from collections.abc import Collection, Hashable, Iterable, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,8 @@ def refusal(where: str, wrong: str, right: str) -> HarnessError:
 
 
 def check_level(where: str, level: float) -> None:
-    """Refuse a confidence level that is not strictly between 0 and 1."""
-    if not 0.0 < level < 1.0:
+    """Refuse a confidence level that is not strictly between 0 and 1, or so near that its quantiles are no longer."""
+    if not 0.5 < (1.0 + level) / 2.0 < 1.0:
         raise refusal(where, f"level is {level}", "give one between 0 and 1, such as 0.95")
 
 
@@ -79,7 +79,7 @@ def numbers(where: str, name: str, values: Any, low: float = -math.inf, high: fl
         found = array.astype(np.float64)
         wrong = ~np.isfinite(found) | (found < low) | (found > high)
     else:
-        listed = array.tolist()
+        listed = list(array)  # tolist would make whole numbers of dates
         wrong = np.array([not _is_number(entry, low, high) for entry in listed], dtype=bool)
         found = np.empty(0) if wrong.any() else np.array(listed, dtype=np.float64)
     if wrong.any():
@@ -107,3 +107,18 @@ def whole(where: str, name: str, count: float) -> int:
 
 def _is_number(entry: object, low: float, high: float) -> bool:
     return isinstance(entry, (int, float)) and math.isfinite(entry) and low <= entry <= high
+
+
+def is_itself(label: Hashable) -> bool:
+    """False for NaN and NaT, which differ from themselves, and for NA, which cannot tell."""
+    equal: object = label == label
+    return isinstance(equal, (bool, np.bool_)) and bool(equal)
+
+
+def sorted_labels(labels: Iterable[Any]) -> list[Hashable]:
+    """In their own order, or by how they are written where they cannot be compared."""
+    listed = list(labels)
+    try:
+        return sorted(listed)
+    except TypeError:
+        return sorted(listed, key=repr)

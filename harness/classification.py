@@ -10,7 +10,7 @@ from typing import NamedTuple, Unpack
 
 import numpy as np
 
-from harness.checks import Floats, Ints
+from harness.checks import Floats, Ints, sorted_labels
 from harness.columns import (
     Labels,
     Mask,
@@ -20,7 +20,6 @@ from harness.columns import (
     kept,
     labels_of,
     rows_to_count,
-    sorted_labels,
 )
 from harness.estimates import Estimate
 from harness.intervals import bootstrap_reduced

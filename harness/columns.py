@@ -3,13 +3,13 @@
 Numbers and lengths are checked in `harness.checks`; tables of items and raters are read in `harness.ratings`.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.checks import Floats, check_lengths, numbers, refusal
+from harness.checks import Floats, check_lengths, is_itself, numbers, refusal
 from harness.resampling import Clusters
 
 Labels = Sequence[Hashable | None] | np.ndarray[Any, Any]
@@ -43,18 +43,6 @@ def check_one_kind(where: str, kinds: dict[bool, str]) -> None:
     """Refuse words (True) beside labels that are none (False), told by an entry of each: "1" never equals 1."""
     if len(kinds) > 1:
         raise refusal(where, " but ".join(kinds.values()), "give words everywhere, or nowhere")
-
-
-def is_itself(label: Hashable) -> bool:
-    """False for NaN and NaT, which differ from themselves, and for NA, which cannot tell."""
-    equal: object = label == label
-    return isinstance(equal, (bool, np.bool_)) and bool(equal)
-
-
-def sorted_labels(labels: Iterable[Any]) -> list[Hashable]:
-    """In their own order where they are words or numbers, otherwise by how they are written."""
-    listed = list(labels)
-    return sorted(listed, key=None if all(isinstance(label, (str, int, float)) for label in listed) else repr)
 
 
 def flags_of(where: str, flags: Sequence[bool | None]) -> Floats:

@@ -52,7 +52,7 @@ class HarmlessAtLength:
     slope: float
     """Change of the logit for one more unit of length."""
     shorter_share: float
-    """Share of responses shorter than that length. At 0 or 1 the figure is an extrapolation."""
+    """Share of responses shorter than that length. Near 0 or 1 the figure rests on the few at that end."""
     mean_length: float
     unparsed: int
     """Left out."""
@@ -152,9 +152,9 @@ def harmless_rate_at_length(
     Fits logit P(harmless) = a + slope · (length - at) to the n `flags` that are not None, unpenalised, and reports the
     prediction at `at`, in the unit of `lengths`. Intervals as in `length_controlled_win_rate`.
 
-    Raises `HarnessError` for a flag that is no bool, no flag that could be read, an `at` that is not finite or below 0,
-    one length throughout, and where `length_controlled_win_rate` does. Reference: Lee et al. (2023), arXiv 2309.00267,
-    appendix J.
+    Raises `HarnessError` for a flag that is no bool, no flag that could be read, an `at` outside the range of the
+    lengths that were read (the fitted line says nothing there, and looks certain), one length throughout, and where
+    `length_controlled_win_rate` does. Reference: Lee et al. (2023), arXiv 2309.00267, appendix J.
 
     >>> rng = np.random.default_rng(0)
     >>> lengths = rng.integers(50, 250, 300)
@@ -167,9 +167,10 @@ def harmless_rate_at_length(
     harmless, sizes = flags_of(where, flags), numbers(where, "lengths", lengths, 0.0)
     read = ~np.isnan(harmless)
     check_read(where, read, right="parsed")
-    if not (np.isfinite(at) and at >= 0.0):
-        raise refusal(where, f"at is {at}", "give a length, such as the mean of SFT")
     harmless, sizes = harmless[read], sizes[read]
+    if not sizes.min() <= at <= sizes.max():
+        told = f"at is {at} but lengths go from {sizes.min():g} to {sizes.max():g}"
+        raise refusal(where, told, "give one that they reach: beyond them nothing was seen")
     groups = group(where, len(harmless), kept(clusters, read), kept(seeds, read))
     settings = Settings.of(where, options)
     regression, unit = _on_length(where, sizes - at, harmless)

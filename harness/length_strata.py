@@ -129,7 +129,7 @@ def length_stratified_win_rate(
     equal, and exchanging the sides gives one minus the value. A row on an edge is half in each neighbour. Edges and
     weights are held fixed in the interval, which resamples clusters (`cluster_bootstrap`).
 
-    Raises `HarnessError` for fewer than 2 strata, a reference whose quantiles all coincide, a stratum with no row, more
+    Raises `HarnessError` for fewer than 2 strata, a reference whose quantiles coincide, a stratum with no row, more
     than 1 % of resamples with such a stratum, and where `length_balanced_win_rate` does. Reference: Cochran (1968), The
     effectiveness of adjustment by subclassification in removing bias in observational studies, Biometrics 24(2).
 
@@ -184,15 +184,17 @@ def _reference(where: str, reference: Sequence[float] | Floats | None, pairs: Pa
 
 
 def _cuts(where: str, strata: int, reference: Floats, mirrored: bool) -> tuple[Floats, Floats]:
-    """Inner edges, fewer than asked for where quantiles coincide, and the share of the reference in each stratum."""
+    """Inner edges, and the share of the reference in each stratum."""
     if strata < 2:
         raise refusal(where, f"strata is {strata}", "give 2 or more")
     edges = np.quantile(reference, np.arange(1, strata) / strata)
     if mirrored:
         edges = 0.5 * (edges - edges[::-1])  # quantiles of mirrored numbers are mirrored only up to rounding
-    edges = np.unique(edges)
     if np.ptp(reference) == 0.0:
         raise refusal(where, f"every length difference of the reference is {reference[0]:g}", "give some that differ")
+    if (distinct := len(np.unique(edges))) < strata - 1:
+        told = f"quantiles of the reference are {distinct} distinct ones where {strata} strata need {strata - 1}"
+        raise refusal(where, told, "use fewer strata")
     return edges, _members(reference, edges).mean(axis=0)
 
 

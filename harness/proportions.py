@@ -17,8 +17,8 @@ def proportion(successes: float, n: int, *, level: float = 0.95, method: Method 
     - clopper-pearson: [B(α/2; s, n-s+1), B(1-α/2; s+1, n-s)], B a beta quantile; never covers less than `level`.
     - jeffreys: [B(α/2; s+½, n-s+½), B(1-α/2; s+½, n-s+½)], widened to p where it leaves p out (at 0 and n).
 
-    Raises `HarnessError` for n < 1, successes outside [0, n], fractional ones except in wilson, a level outside
-    (0, 1), or an unknown method. Reference: Brown, Cai, DasGupta (2001), Interval Estimation for a Binomial
+    Raises `HarnessError` for n < 1 or not whole, successes outside [0, n], fractional ones except in wilson, a level
+    outside (0, 1), or an unknown method. Reference: Brown, Cai, DasGupta (2001), Interval Estimation for a Binomial
     Proportion, Statistical Science 16(2).
 
     >>> print(proportion(2.5, 4))
@@ -64,6 +64,8 @@ def _check(successes: float, n: int, level: float, method: str) -> None:
     check_level("proportion", level)
     if n < 1:
         raise refusal("proportion", f"n is {n}", "give n >= 1: no rows have no share")
+    if not float(n).is_integer():
+        raise refusal("proportion", f"n is {n}", "give a whole number of rows")
     if not 0.0 <= successes <= n:
         raise refusal("proportion", f"successes is {successes} with n {n}", "give 0 <= successes <= n")
     if method not in ("wilson", "clopper-pearson", "jeffreys"):

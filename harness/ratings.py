@@ -12,8 +12,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from harness.checks import Floats, Ints, check_lengths, refusal
-from harness.columns import Mask, check_one_kind, is_itself, kept, labels_of, sorted_labels
+from harness.checks import Floats, Ints, check_lengths, is_itself, refusal, sorted_labels
+from harness.columns import Mask, check_one_kind, kept, labels_of
 from harness.estimates import Estimate
 from harness.resampling import Clusters
 

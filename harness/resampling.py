@@ -12,7 +12,7 @@ from typing import Any, Literal, Required, TypedDict
 
 import numpy as np
 
-from harness.checks import Floats, Ints, check_level, check_rng, refusal
+from harness.checks import Floats, Ints, check_level, check_rng, is_itself, refusal, sorted_labels
 
 Interval = Literal["percentile", "basic", "bca"]
 Clusters = Sequence[Hashable] | np.ndarray[Any, Any]
@@ -245,8 +245,8 @@ def _numbered(where: str, name: str, labels: Clusters, rows: int) -> Ints:
     if len(labels) != rows:
         raise refusal(where, f"lengths differ ({name} has {len(labels)}, rows are {rows})", "give one for each row")
     array = getattr(labels, "to_numpy", lambda: labels)()
-    if isinstance(array, np.ndarray) and array.dtype.kind in "iu" and np.ptp(array) <= 4 * rows:
-        return _renumbered(array)
+    if isinstance(array, np.ndarray) and array.dtype.kind in "iu" and int(array.max()) - int(array.min()) <= 4 * rows:
+        return _renumbered(array.astype(np.int64))
     if isinstance(array, np.ndarray) and array.dtype.kind in "biufUS":
         if array.dtype.kind == "f" and np.isnan(array).any():
             raise refusal(where, f"{name}[{int(np.argmax(np.isnan(array)))}] is nan", "name the cluster of each row")
@@ -254,10 +254,12 @@ def _numbered(where: str, name: str, labels: Clusters, rows: int) -> Ints:
     known: dict[Hashable, int] = {}
     codes = np.array([known.setdefault(label, len(known)) for label in array], dtype=np.intp)
     for label, code in known.items():
-        if label is None or label != label:
+        if label is None or not is_itself(label):
             at = int(np.argmax(codes == code))
             raise refusal(where, f"{name}[{at}] is {label}", "name the cluster of each row")
-    return codes
+    places = np.empty(len(known), dtype=np.intp)
+    places[[known[label] for label in sorted_labels(known)]] = np.arange(len(known))
+    return places[codes]
 
 
 def _renumbered(labels: Ints) -> Ints:

@@ -59,7 +59,8 @@ def rogan_gladen(
     Value and interval are clipped to [0, 1], and an interval that leaves the value out is widened to it.
 
     Raises `HarnessError` for counts that are not whole, n < 1, counts above their n, Se + Sp <= 1 (the judge knows
-    nothing), an unknown method, a level outside (0, 1), and an interval that has no width, or none in [0, 1].
+    nothing), Se' + Sp' <= 1 in lang-reiczigel (too few validated rows to say that it does), an unknown method, a level
+    outside (0, 1), and an interval that has no width, or none in [0, 1].
     Reference: Rogan and Gladen (1978), American Journal of Epidemiology 107(1); Lang and Reiczigel (2014), Preventive
     Veterinary Medicine 113(1), equations 4 and 16.
 
@@ -74,13 +75,14 @@ def rogan_gladen(
     counts = {"positive": (positive, n), "true_positive": (true_positive, human_positive)}
     counts["true_negative"] = (true_negative, human_negative)
     for name, (some, all_of_them) in counts.items():
-        if some != int(some) or all_of_them != int(all_of_them) or not 0 <= some <= all_of_them or all_of_them < 1:
+        whole = float(some).is_integer() and float(all_of_them).is_integer()
+        if not (whole and 0 <= some <= all_of_them and all_of_them >= 1):
             raise refusal(where, f"{name} is {some} of {all_of_them}", "give whole numbers, 0 <= count <= n, n >= 1")
     judged, sensitivity, specificity = (proportion(*pair, level=level) for pair in counts.values())
     raw = _corrected(where, judged.value, sensitivity.value, specificity.value)
     z = float(ndtri((1.0 + level) / 2.0))
     rates = (judged.value, sensitivity.value, specificity.value)
-    low, high = _interval(rates, (n, human_positive, human_negative), z, method)
+    low, high = _interval(where, rates, (n, human_positive, human_negative), z, method)
     value, low, high = (float(np.clip(number, 0.0, 1.0)) for number in (raw, low, high))
     if low == high:
         raise refusal(where, f"the interval has no width in [0, 1] at {raw:.3g}", "validate the judge on such rows")
@@ -134,16 +136,13 @@ def corrected_rate(
 def _corrected(where: str, judged: float, sensitivity: float, specificity: float) -> float:
     known = sensitivity + specificity - 1.0
     if known <= 1e-12:
-        raise refusal(
-            where,
-            f"sensitivity {sensitivity:.3g} + specificity {specificity:.3g} <= 1",
-            "give a judge that is better than chance",
-        )
+        told = f"sensitivity {sensitivity:.3g} + specificity {specificity:.3g} <= 1"
+        raise refusal(where, told, "give a judge that is better than chance")
     return (judged + specificity - 1.0) / known
 
 
 def _interval(
-    rates: tuple[float, float, float], counts: tuple[int, int, int], z: float, method: CorrectedMethod
+    where: str, rates: tuple[float, float, float], counts: tuple[int, int, int], z: float, method: CorrectedMethod
 ) -> tuple[float, float]:
     """The ends, neither clipped nor widened, from rates and counts of judge, sensitivity and specificity."""
     p, se, sp = rates
@@ -152,6 +151,9 @@ def _interval(
         p, n = (n * p + z * z / 2.0) / (n + z * z), n + z * z
         se, positives = (positives * se + 1.0) / (positives + 2.0), positives + 2.0
         sp, negatives = (negatives * sp + 1.0) / (negatives + 2.0), negatives + 2.0
+        if se + sp <= 1.0 + 1e-12:
+            told = f"sensitivity {se:.3g} + specificity {sp:.3g} <= 1 with one more success and failure each"
+            raise refusal(where, told, "validate the judge on more rows")
     rate = (p + sp - 1.0) / (se + sp - 1.0)
     from_positives, from_negatives = se * (1.0 - se) / positives, sp * (1.0 - sp) / negatives
     variance = p * (1.0 - p) / n + rate**2 * from_positives + (1.0 - rate) ** 2 * from_negatives

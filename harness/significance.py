@@ -75,16 +75,17 @@ def sign_test(
     """Sign test that ours is as often above theirs as below, on n pairs, or on the mean differences of `clusters`.
 
     Those without a difference are left out and counted in `method`; p is that of `binomial` at ½ on the rest, 1 where
-    there are none. The statistic is the number above minus the number below; n counts all pairs (clusters).
+    there are none. A difference within 1e-12 of the values themselves (summed over the cluster) is rounding, so none,
+    here and in `permutation_test`. The statistic is the number above minus the number below; n counts all
+    pairs (clusters).
 
     Raises `HarnessError` for lengths that differ, a value that is not finite, and fewer than 2 pairs or clusters.
 
     >>> print(sign_test([3, 5, 4, 4, 6, 1], [1, 2, 3, 1, 2, 1]))
     p=0.062 (n=6, sign test, 1 tie left out)
     """
-    sums, alone = _cluster_sums("sign_test", ours, theirs, clusters)
-    near = 1e-12 * float(np.abs(sums).max())
-    above, below = int(np.sum(sums > near)), int(np.sum(sums < -near))
+    sums, _, alone = _cluster_sums("sign_test", ours, theirs, clusters)
+    above, below = int(np.sum(sums > 0.0)), int(np.sum(sums < 0.0))
     ties = len(sums) - above - below
     left_out = f", {ties} tie{'s' if ties > 1 else ''} left out" if ties else ""
     method = f"{'' if alone else 'cluster '}sign test{left_out}"
@@ -117,9 +118,9 @@ def permutation_test(
     check_rng(where, rng)
     if draws < 100:
         raise refusal(where, f"draws is {draws}", "give at least 100, such as 10000")
-    sums, alone = _cluster_sums(where, ours, theirs, clusters)
+    sums, near, alone = _cluster_sums(where, ours, theirs, clusters)
     sizes, counts = _magnitudes(sums)
-    far = abs(float(sums.sum())) - 1e-9 * float(sizes @ counts)
+    far = abs(float(sums.sum())) - max(near, 1e-9 * float(sizes @ counts))
     law = _exact_law(sizes, counts)
     if law is None:
         p = (1 + _hits(sizes, counts, far, draws, rng)) / (draws + 1)
@@ -175,10 +176,13 @@ def _log_pmf(counts: Any, n: int, share: float) -> Floats:
     return np.asarray(ways + xlogy(counts, share) + xlog1py(n - counts, -share))
 
 
-def _cluster_sums(where: str, ours: Any, theirs: Any, clusters: Clusters | None) -> tuple[Floats, bool]:
+def _cluster_sums(where: str, ours: Any, theirs: Any, clusters: Clusters | None) -> tuple[Floats, float, bool]:
+    """Summed differences of each cluster, 0 where only rounding made one; the rounding of all; no clusters given."""
     differences = paired_differences(where, ours, theirs)
     groups = group(where, len(differences), clusters)
-    return groups.totals(differences[:, None])[:, 0], groups.alone
+    largest = np.maximum(np.abs(np.asarray(ours, dtype=np.float64)), np.abs(np.asarray(theirs, dtype=np.float64)))
+    sums, near = groups.totals(np.stack([differences, 1e-12 * largest], axis=1)).T
+    return np.where(np.abs(sums) <= near, 0.0, sums), float(near.sum()), groups.alone
 
 
 def _magnitudes(sums: Floats) -> tuple[Floats, Ints]:

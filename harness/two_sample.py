@@ -36,9 +36,9 @@ def two_sample_z(
     (a tie is one half); both are then on the safe side. Rows are taken as independent: where a prompt has several,
     use `two_sample_t` with clusters.
 
-    Raises `HarnessError` for n < 1, successes outside [0, n], a level outside (0, 1), and where all rows of both are
-    alike. Reference: Newcombe (1998), Interval Estimation for the Difference Between Independent Proportions,
-    Statistics in Medicine 17, method 10.
+    Raises `HarnessError` for n < 1 or not whole, successes outside [0, n], a level outside (0, 1), and where all rows
+    of both are alike. Reference: Newcombe (1998), Interval Estimation for the Difference Between Independent
+    Proportions, Statistics in Medicine 17, method 10.
 
     >>> result = two_sample_z(1079, 1520, 1034, 1520)
     >>> print(result.difference, result.significance)
@@ -101,6 +101,8 @@ def two_sample_t(
 def _check_share(where: str, name: str, successes: float, n: int) -> None:
     if n < 1:
         raise refusal(where, f"{name}_n is {n}", "give n >= 1: no rows have no share")
+    if not float(n).is_integer():
+        raise refusal(where, f"{name}_n is {n}", "give a whole number of rows")
     if not 0.0 <= successes <= n:
         raise refusal(where, f"{name}_successes is {successes} with n {n}", "give 0 <= successes <= n")
 

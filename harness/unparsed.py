@@ -51,7 +51,8 @@ class Bounds:
         """The narrower interval that holds the rate, though not the whole range, as often as the level says.
 
         [lower - c s_l, upper + c s_u], clipped to [0, 1], where Φ(c + (upper - lower) / max(s_l, s_u)) - Φ(-c) = level:
-        with a wide range the rate can be missed on one side only, so c falls from 1.96 to 1.64.
+        with a wide range the rate can be missed on one side only, so c falls from 1.96 to 1.64 (at level 0.95). At
+        levels below 0.5 it would fall below 0, and stays there: the interval always holds both bounds.
 
         Raises `HarnessError` where a standard error is 0, as where no row that was read counts for.
         Reference: Imbens and Manski (2004), Confidence Intervals for Partially Identified Parameters, Econometrica
@@ -168,8 +169,8 @@ def _wilson(totals: Totals, level: float) -> Estimate:
 
 
 def _critical(apart: float, level: float) -> float:
-    """The c with Φ(c + apart) - Φ(-c) = level, by bisection between its one- and two-sided values."""
-    low, high = float(ndtri(level)), float(ndtri((1.0 + level) / 2.0))
+    """The c with Φ(c + apart) - Φ(-c) = level, or 0, by bisection between its one- and two-sided values."""
+    low, high = max(0.0, float(ndtri(level))), float(ndtri((1.0 + level) / 2.0))
     while high - low > 1e-12:
         middle = (low + high) / 2.0
         low, high = (middle, high) if ndtr(middle + apart) - ndtr(-middle) < level else (low, middle)

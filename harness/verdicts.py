@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from harness.checks import check_lengths, check_words, refusal
+from harness.checks import Floats, check_lengths, check_words, refusal
 from harness.preference import Outcome
 
 OUTCOMES: tuple[Outcome, ...] = ("policy", "opponent", "tie", "unparsed")
@@ -17,14 +17,19 @@ def decode(codes: Sequence[Hashable], words: Mapping[Hashable, Outcome]) -> list
 
     A NaN is taken as None, and is unparsed only where the table says so under None.
 
-    Raises `HarnessError` for no codes, a code that is not in `words`, and a word that is no outcome.
+    Raises `HarnessError` for no codes, a code that is not in `words`, a word that is no outcome, and different words
+    under None and NaN.
 
     >>> decode([2, 1, 1.5, 0], {2: "policy", 1: "opponent", 1.5: "tie", 0: "tie"})
     ['policy', 'opponent', 'tie', 'tie']
     """
     check_lengths("decode", codes=codes)
     check_words("decode", "words", words.values(), OUTCOMES)
-    known = {_named(code): word for code, word in words.items()}
+    known: dict[Hashable, Outcome] = {}
+    for code, word in words.items():
+        if known.setdefault(_named(code), word) != word:
+            told = f"words has {known[None]!r} and {word!r} for None and NaN, which are one code"
+            raise refusal("decode", told, "give them one word")
     for position, code in enumerate(codes):
         if _named(code) not in known:
             named = ", ".join(repr(word) for word in words)
@@ -42,17 +47,19 @@ def outcomes_of_scores(
     """Who has the larger sum of scores in each of n comparisons; within `margin` it is a tie.
 
     `policy` and `opponent` are (n,), or (n, orders) where a judge scored both orders of the pair: their sums are
-    compared, which takes out a preference for one position. A NaN is refused, or with `missing="unparsed"` makes
-    its row unparsed.
+    compared, which takes out a preference for one position. A NaN or None is refused, or with
+    `missing="unparsed"` makes its row unparsed.
 
-    Raises `HarnessError` for shapes that differ, no rows, a negative margin and a NaN. Reference: Wang et al. (2023),
-    Large Language Models are not Fair Evaluators, arXiv 2305.17926 (balanced position calibration).
+    Raises `HarnessError` for shapes that differ, no rows, a score that is a word or infinite, a negative margin,
+    another `missing` and a NaN. Reference: Wang et al. (2023), Large Language Models are not Fair Evaluators, arXiv
+    2305.17926 (balanced position calibration).
 
     >>> outcomes_of_scores([[8, 6], [7, 7], [5, 5]], [[7, 6], [6, 8], [9, 9]])
     ['policy', 'tie', 'opponent']
     """
     where = "outcomes_of_scores"
-    ours, theirs = np.asarray(policy, dtype=np.float64), np.asarray(opponent, dtype=np.float64)
+    check_words(where, "missing", [missing], ("refuse", "unparsed"))
+    ours, theirs = _scores(where, "policy", policy), _scores(where, "opponent", opponent)
     if ours.shape != theirs.shape or ours.ndim not in (1, 2) or ours.size == 0:
         raise refusal(where, f"shapes are {ours.shape} and {theirs.shape}", "give (n,) or (n, orders) in both, n >= 1")
     if not margin >= 0.0:
@@ -72,13 +79,14 @@ def outcomes_of_orders(
     Verdicts name systems, not positions. Where they differ (a tie in one order included) it is `disagree`; where either
     could not be read, unparsed.
 
-    Raises `HarnessError` for lengths that differ, no rows and an unknown outcome. Reference: Zheng et al. (2023),
-    Judging LLM-as-a-Judge, arXiv 2306.05685, section 3.4 (the conservative approach).
+    Raises `HarnessError` for lengths that differ, no rows, an unknown outcome and another `disagree`.
+    Reference: Zheng et al. (2023), Judging LLM-as-a-Judge, arXiv 2306.05685, section 3.4 (the conservative approach).
 
     >>> outcomes_of_orders(["policy", "policy", "tie"], ["policy", "opponent", "unparsed"])
     ['policy', 'tie', 'unparsed']
     """
     check_lengths("outcomes_of_orders", one=one, other=other)
+    check_words("outcomes_of_orders", "disagree", [disagree], ("tie", "unparsed"))
     check_words("outcomes_of_orders", "one", one, OUTCOMES)
     check_words("outcomes_of_orders", "other", other, OUTCOMES)
     return [_agreed(a, b, disagree) for a, b in zip(one, other, strict=True)]
@@ -86,6 +94,19 @@ def outcomes_of_orders(
 
 def _named(code: Hashable) -> Hashable:
     return None if code != code else code
+
+
+def _scores(where: str, name: str, scores: npt.ArrayLike) -> Floats:
+    """As numbers, NaN for None; refuses words, dates and infinities, which numpy would take."""
+    array = np.asarray(scores)
+    plain = array.dtype.kind in "biuf"
+    for entry in () if plain else array.flat:
+        if not (entry is None or isinstance(entry, (int, float, np.number))):
+            raise refusal(where, f"{name} has {str(entry)!r}", "give finite numbers")
+    found = array.astype(np.float64)
+    if np.isinf(found).any():
+        raise refusal(where, f"{name} has {found[np.isinf(found)][0]}", "give finite numbers")
+    return found
 
 
 def _side(gap: float, tie: bool) -> Outcome:

@@ -133,6 +133,24 @@ def test_is_right_on_average_and_covers(tilt: float, lambda_: float | None) -> N
     assert abs(float(np.mean(sure))) == pytest.approx(0.12 if tilt else 0.0, abs=0.03)
 
 
+def test_by_default_lambda_is_one_and_covers_with_a_biased_judge() -> None:
+    """Tuned on the same few rows of large weight, the interval covers less than with λ fixed beforehand."""
+    covered = {1.0: 0, None: 0}
+    for seed in range(600):
+        judge, people, generator = design(seed, 0.2)
+        chances = inclusion_probabilities(judge, 100)
+        drawn = draw_rows(chances, rng=generator)
+        given_labels = labelled(people, drawn)
+        for lambda_ in (1.0, None):
+            mine = actively_labelled_mean(given_labels, judge, chances, lambda_=lambda_)
+            covered[lambda_] += mine.estimate.low <= 0.5 <= mine.estimate.high
+        default = actively_labelled_mean(given_labels, judge, chances)
+        assert default == actively_labelled_mean(given_labels, judge, chances, lambda_=1.0)
+        assert default.lambda_ == 1.0
+    assert covered[1.0] > covered[None]
+    assert covered[1.0] / 600 >= 0.93
+
+
 def test_labelling_the_unsure_rows_alone_is_biased() -> None:
     generator, off, alone = rng(3), [], []
     for _ in range(100):
@@ -166,7 +184,7 @@ def test_all_rows_labelled_is_their_mean() -> None:
     assert (mine.estimate.value, mine.estimate.low, mine.estimate.high) == pytest.approx(
         (plain.value, plain.low, plain.high)
     )
-    assert (mine.lambda_, mine.human, mine.rest) == (0.0, 5, 0)
+    assert (mine.lambda_, mine.human, mine.rest) == (1.0, 5, 0)
     assert mine.effective_labels == pytest.approx(4.0)
 
 

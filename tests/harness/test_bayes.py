@@ -96,7 +96,9 @@ def test_exchange_gives_the_rest_under_small_priors(
 
 @pytest.mark.parametrize("prior", [0.001, 0.01, 0.1])
 @pytest.mark.parametrize(("ours", "theirs"), [((0, 10), (0, 20)), ((0, 2), (1, 3)), ((0, 5), (5, 5)), ((0, 9), (0, 2))])
-def test_small_priors_against_adaptive_integration(prior: float, ours: tuple[int, int], theirs: tuple[int, int]) -> None:
+def test_small_priors_against_adaptive_integration(
+    prior: float, ours: tuple[int, int], theirs: tuple[int, int]
+) -> None:
     """Over t = -a ln x, in which Beta(a, n + a) near 0 is exponential, however small a is."""
     b, other = prior + ours[1], (prior + theirs[0], prior + theirs[1] - theirs[0])
 

@@ -13,6 +13,8 @@ from harness.checks import among, numbers, whole
     ("values", "message"),
     [
         ([[1.0], [2.0]], "mean: values has 2 dimensions; give one number a row"),
+        (np.array(["2020-01-01", "2020-01-02"], dtype="M8[ns]"), r"values\[0\] is 2020-01-01T00:00:00.*; give finite"),
+        (np.array([5, 6], dtype="m8[ns]"), r"values\[0\] is 5 nanoseconds; give finite numbers"),
         (["0.5"], r"mean: values\[0\] is 0.5; give finite numbers"),
         (np.array([1.0, np.inf]), r"mean: values\[1\] is inf"),
         ([1.0, None], r"mean: values\[1\] is None"),

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from harness import HarnessError
+from harness.checks import sorted_labels
 from harness.columns import (
     check_apart,
     check_columns,
@@ -21,7 +22,6 @@ from harness.columns import (
     numbers_or_none,
     rows_to_count,
     soft_labels_of,
-    sorted_labels,
 )
 
 NONE, SOME = np.array([False, False]), np.array([True, False])

@@ -152,6 +152,11 @@ def test_balanced_refusals(columns: Columns, options: dict[str, Any], message: s
     [
         *[case if case[2] != "every resample gives 0.5" else (*case[:1], {"strata": 2}, case[2]) for case in BALANCED],
         (([1.0, 0.0], [1, 3], [2, 2]), {"strata": 1}, "strata is 1; give 2 or more"),
+        (
+            ([1.0, 0.0, 1.0] * 5, [1, 3, 2] * 5, [2] * 15),
+            {"strata": 8},
+            "quantiles of the reference are 3 distinct ones where 8 strata need 7; use fewer strata",
+        ),
         (([1.0, 0.0], [2, 2], [2, 2]), {}, "every length difference of the reference is 0; give some that differ"),
         (([1.0, 0.0], [1, 3], [2, 2]), {"reference": []}, "reference empty"),
         (([1.0, 0.0], [1, 3], [2, 2]), {"reference": [1.0, math.nan]}, r"reference\[1\] is nan"),

@@ -1,7 +1,7 @@
 """Intervals of a share against scipy's own, against integration, and against the score test that defines Wilson's."""
 
 import math
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -82,6 +82,10 @@ def test_more_of_the_same_narrows(count: tuple[int, int], method: Method) -> Non
     ("successes", "n", "level", "method", "message"),
     [
         (0, 0, 0.95, "wilson", "proportion: n is 0; give n >= 1: no rows have no share"),
+        (5, 10.5, 0.95, "wilson", "n is 10.5; give a whole number"),
+        (5, math.nan, 0.95, "wilson", "n is nan"),
+        (5, 10, 1 - 1e-16, "wilson", "level is 0.9999999999999999; give one between 0 and 1"),
+        (5, 10, 1e-17, "wilson", "level is 1e-17"),
         (-1, 4, 0.95, "wilson", "successes is -1 with n 4; give 0 <= successes <= n"),
         (5, 4, 0.95, "wilson", "successes is 5 with n 4"),
         (math.nan, 4, 0.95, "wilson", "successes is nan"),
@@ -92,6 +96,6 @@ def test_more_of_the_same_narrows(count: tuple[int, int], method: Method) -> Non
         (2.5, 4, 0.95, "clopper-pearson", "successes is 2.5 in clopper-pearson"),
     ],
 )
-def test_refusals(successes: float, n: int, level: float, method: Method, message: str) -> None:
+def test_refusals(successes: float, n: Any, level: float, method: Method, message: str) -> None:
     with pytest.raises(HarnessError, match=message):
         proportion(successes, n, level=level, method=method)

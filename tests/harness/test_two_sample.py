@@ -123,6 +123,8 @@ FOUR = [1.0, 0.0, 1.0, 0.0]
     ("call", "message"),
     [
         (lambda: two_sample_z(1, 0, 1, 2), "two_sample_z: ours_n is 0; give n >= 1: no rows have no share"),
+        (lambda: two_sample_z(1, 2.5, 1, 2), "two_sample_z: ours_n is 2.5; give a whole number"),  # type: ignore[arg-type]
+        (lambda: two_sample_z(1, 2, 1, math.nan), "theirs_n is nan"),  # type: ignore[arg-type]
         (lambda: two_sample_z(1, 2, 1, 0), "two_sample_z: theirs_n is 0"),
         (lambda: two_sample_z(3, 2, 1, 2), "ours_successes is 3 with n 2; give 0 <= successes <= n"),
         (lambda: two_sample_z(1, 2, math.nan, 2), "theirs_successes is nan with n 2"),

@@ -76,6 +76,14 @@ def test_imbens_manski_against_a_root_finder(unparsed: int, level: float) -> Non
     assert mine.imbens_manski() == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize("level", [0.05, 0.3, 0.5])
+def test_imbens_manski_holds_the_bounds_at_any_level(level: float) -> None:
+    mine = harmless_rate_bounds([True] * 50 + [False] * 40 + [None] * 30, level=level)
+    low, high = mine.imbens_manski()
+    assert (low, high) == pytest.approx((mine.lower.value, mine.upper.value), abs=1e-6)
+    assert low <= mine.lower.value <= mine.upper.value <= high
+
+
 def test_holds_the_rate_of_all_verdicts_where_the_read_ones_do_not() -> None:
     generator, held, narrow, ignored = rng(1), 0, 0, 0
     for _ in range(400):

@@ -1,5 +1,6 @@
 """Outcomes from codes, scores and orders: every code is named, sums take out position, exchanging systems mirrors."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,10 @@ def test_every_code_has_a_word() -> None:
     ]
 
 
+def test_one_word_under_none_and_nan_is_no_contradiction() -> None:
+    assert decode([None, math.nan], {None: "unparsed", math.nan: "unparsed"}) == ["unparsed"] * 2
+
+
 @given(scores)
 def test_sums_over_orders(rows: list[tuple[int, ...]]) -> None:
     ours, theirs = [row[:2] for row in rows], [row[2:] for row in rows]
@@ -42,6 +47,8 @@ def test_sums_over_orders(rows: list[tuple[int, ...]]) -> None:
 def test_missing_scores() -> None:
     ours, theirs = [[8.0, np.nan], [1.0, 2.0]], [[1.0, 1.0], [1.0, 1.0]]
     assert outcomes_of_scores(ours, theirs, missing="unparsed") == ["unparsed", "policy"]
+    assert outcomes_of_scores([None, 2.0], [1, np.float32(1.0)], missing="unparsed") == ["unparsed", "policy"]
+    assert outcomes_of_scores(np.array([True, False]), [0, 0]) == ["policy", "tie"]
     with pytest.raises(HarnessError, match="row 0 has a NaN; give a number, or missing='unparsed'"):
         outcomes_of_scores(ours, theirs)
 
@@ -63,6 +70,20 @@ def test_orders_must_agree(pairs: list[tuple[Outcome, Outcome]]) -> None:
         (lambda: decode([], {}), "decode: codes empty"),
         (lambda: decode([3], {1: "policy"}), r"decode: codes\[0\] is 3; name it, or use one of 1"),
         (lambda: decode([1], {1: "win"}), r"decode: words\[0\] is 'win'"),  # type: ignore[dict-item]
+        (
+            lambda: decode([None], {None: "unparsed", math.nan: "tie"}),
+            "words has 'unparsed' and 'tie' for None and NaN",
+        ),
+        (lambda: outcomes_of_scores(["8", "7"], ["7", "9"]), r"policy has '8'; give finite numbers"),
+        (lambda: outcomes_of_scores([8, 7], [7, np.inf]), r"opponent has inf; give finite numbers"),
+        (lambda: outcomes_of_scores([1, -np.inf], [7, 3]), "policy has -inf"),
+        (lambda: outcomes_of_scores(np.array([1, "2"], dtype=object), [7, 3]), "policy has '2'"),
+        (lambda: outcomes_of_scores(np.array(["2020"], dtype="M8[Y]"), [7]), "policy has "),
+        (lambda: outcomes_of_scores([1], [1], missing="drop"), r"missing\[0\] is 'drop'; use one of refuse, unparsed"),  # type: ignore[arg-type]
+        (
+            lambda: outcomes_of_orders(["policy"], ["tie"], disagree="policy"),  # type: ignore[arg-type]
+            r"disagree\[0\] is 'policy'; use one of tie, unparsed",
+        ),
         (lambda: outcomes_of_scores([1, 2], [1]), r"shapes are \(2,\) and \(1,\); give \(n,\) or \(n, orders\)"),
         (lambda: outcomes_of_scores([], []), r"shapes are \(0,\) and \(0,\)"),
         (lambda: outcomes_of_scores([1], [1], margin=-1), "margin is -1; give 0 or more"),
