@@ -70,7 +70,7 @@ def agreement_correlation(agreement: float, *, human_rate: float = 0.5, judge_ra
     return float(np.clip((both - human_rate * judge_rate) / math.sqrt(scale), -1.0, 1.0))
 
 
-def inclusion_probabilities(probabilities: Column, labels: float, *, floor: float = 0.1) -> Floats:
+def inclusion_probabilities(probabilities: Column, labels: float, *, floor: float = 0.3) -> Floats:
     """The chance of each of n rows to be sent to people, about `labels` of them in all.
 
     In proportion to floor + (1 - floor) u / ū, u = √(p (1 - p)): the deviation of the human choice where the judge's p
@@ -142,7 +142,7 @@ def actively_labelled_mean(
     >>> drawn = draw_rows(chances, rng=np.random.default_rng(0))
     >>> people = [float(p > 0.5) if asked else None for p, asked in zip(judge, drawn)]
     >>> print(actively_labelled_mean(people, judge, chances).estimate)
-    0.553 [0.435, 0.671] (n=100, active)
+    0.555 [0.435, 0.675] (n=100, active)
     """
     where = "actively_labelled_mean"
     check_level(where, level)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DASH = "-"
 IN_UNIT = ("published", "standard_error")
-COUNTED = ("ties", "human_ties", "soft_ties", "unparsed")
+COUNTED = ("ties", "soft_ties", "unparsed")
 LATEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -41,10 +41,14 @@ LATEX = {
 def cell(estimate: Estimate, *, percent: bool = True) -> str:
     """Value and interval: one decimal of a percent, or three decimals.
 
+    Raises `HarnessError` for percent where value and interval are not within -1 and 1: an Elo score is no share.
+
     >>> found = Estimate(0.7123, 0.6891, 0.7344, 0.95, 1500, 500, "cluster bootstrap")
     >>> cell(found), cell(found, percent=False)
     ('71.2 [68.9, 73.4]', '0.712 [0.689, 0.734]')
     """
+    if percent and not -1.0 <= estimate.value <= 1.0:
+        raise refusal("cell", f"{estimate.value:g} is no share, to be told in percent", "give percent=False")
     return _bracket(estimate.value, estimate.low, estimate.high, percent)
 
 
@@ -79,7 +83,7 @@ def spread(
     """The estimates of a frame laid out in two directions, such as labelers by prompt variant; a dash where none is.
 
     Rows and columns stand in the order in which they first occur. Raises `HarnessError` for a column that is missing,
-    and for two estimates of one place (choose one task first).
+    for two estimates of one place (choose one task first), and for labels that read alike (1 and "1").
 
     >>> from harness import proportion, table
     >>> named = [("L", "base", 3), ("L", "detailed", 2), ("XS", "base", 1)]
@@ -95,8 +99,11 @@ def spread(
     if (twice := frame.duplicated([rows, across])).any():
         told = ", ".join(str(value) for value in frame[twice].iloc[0][[rows, across]])
         raise refusal("spread", f"two estimates of {told}", "choose the rows of one task first")
-    heads = [_text(value) for value in dict.fromkeys(frame[across])]
-    made = {_text(value): dict.fromkeys(heads, DASH) for value in dict.fromkeys(frame[rows])}
+    heads, lines = (list(map(_text, dict.fromkeys(frame[side]))) for side in (across, rows))
+    for texts in ([rows, *heads], lines):
+        if alike := next((text for text in texts if texts.count(text) > 1), None):
+            raise refusal("spread", f"{alike!r} would head two places", "give labels that read differently")
+    made = {line: dict.fromkeys(heads, DASH) for line in lines}
     for row, head, found in zip(frame[rows], frame[across], estimates(frame), strict=True):
         made[_text(row)][_text(head)] = cell(found, percent=percent)
     return pd.DataFrame([{rows: row, **line} for row, line in made.items()])
@@ -104,6 +111,8 @@ def spread(
 
 def footer(frame: "pd.DataFrame") -> str:
     """What every table says below it: levels and methods of its intervals, and the ties and unparsed over all rows.
+
+    Human ties are left to their column: every labeler was compared to the same ones.
 
     >>> from harness import proportion, table
     >>> footer(table([{"ties": 3, "unparsed": 1, "estimate": proportion(3, 4)}]))
@@ -281,7 +290,9 @@ def _text(value: Any) -> str:
 
     if pd.isna(value):
         return DASH
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.4g}" if abs(value) < 1000.0 else f"{value:.12g}"  # a step count keeps its digits
 
 
 def _markdown(text: str) -> str:

@@ -65,9 +65,10 @@ def against_published(
     - "cannot tell": it contains 0 and reaches `margin` or beyond, or no margin is given, or the published error is
       unknown. Without a margin nobody has said how small a difference would be none.
 
-    Raises `HarnessError` for a figure that is no number, two kinds of error, low without high or the reverse, a figure
-    outside [low, high], with `n` a figure outside [0, 1] or n < 1, a negative standard error, a margin that is not
-    above 0, and a level outside (0, 1) or without low and high. Reference: Newcombe (1998), Interval Estimation for
+    Raises `HarnessError` for a figure that is no number, one above 1 where ours is a share (71 for "71 %"), two kinds
+    of error, low without high or the reverse, a figure outside [low, high], with `n` a figure outside [0, 1] or an n
+    that is no whole number >= 1, a negative standard error, a margin that is not above 0, and a level outside (0, 1) or
+    without low and high. Reference: Newcombe (1998), Interval Estimation for
     the Difference Between Independent Proportions, Statistics in Medicine 17(8), method 10; Zou and Donner (2008),
     Construction of Confidence Limits About Effect Measures, Statistics in Medicine 27(10).
 
@@ -80,6 +81,8 @@ def against_published(
     """
     where = "against_published"
     value, rounding = _printed(where, published)
+    if estimate.low >= 0.0 and estimate.high <= 1.0 < abs(value):
+        raise refusal(where, f"published is {published} and ours a share", "give 0.71, or the text '71 %'")
     known = {"n": n, "low": low, "high": high, "standard_error": standard_error}
     _check_options(where, known, level, margin)
     below, above, source = _published_error(where, estimate, value, known, estimate.level if level is None else level)
@@ -204,8 +207,8 @@ def _published_error(
         return z * error, z * error, "from its standard error"
     if n is None:
         return estimate.value - estimate.low, estimate.high - estimate.value, UNKNOWN
-    if n < 1 or not 0.0 <= value <= 1.0:
-        raise refusal(where, f"published is {value:g} with n {n}", "give a share of 0 to 1, of n >= 1 rows")
+    if n < 1 or n != int(n) or not 0.0 <= value <= 1.0:
+        raise refusal(where, f"published is {value:g} with n {n}", "give a share of 0 to 1, of a whole number n >= 1")
     bottom, top = wilson_interval(value, int(n), estimate.level)
     return max(0.0, value - bottom), max(0.0, top - value), "from its n"
 

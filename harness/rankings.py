@@ -92,7 +92,8 @@ class Ranking:
     @property
     def rank_intervals(self) -> Ints:
         """The lowest and highest rank (k, 2): percentiles of the ranks in the draws, rounded outwards."""
-        drawn = np.stack([(self.draws > mine[:, None]).sum(axis=1) for mine in self.draws.T], axis=1) + 1
+        near = _near(self.draws)
+        drawn = np.stack([(self.draws > mine[:, None] + near).sum(axis=1) for mine in self.draws.T], axis=1) + 1
         level = self.estimates[0].level
         low = np.quantile(drawn, (1.0 - level) / 2.0, axis=0, method="lower")
         high = np.quantile(drawn, (1.0 + level) / 2.0, axis=0, method="higher")
@@ -114,7 +115,8 @@ class Ranking:
         if by != "difference":
             raise refusal("significant_ranks", f"by is {by!r}", "use difference or intervals")
         tail = (1.0 - self.estimates[0].level) / 2.0
-        ahead = [np.quantile(self.draws - mine[:, None], tail, axis=0) > 0.0 for mine in self.draws.T]
+        near = _near(self.draws)
+        ahead = [np.quantile(self.draws - mine[:, None], tail, axis=0) > near for mine in self.draws.T]
         return np.asarray(1 + np.sum(ahead, axis=1))
 
     def separability(self) -> float:
@@ -320,8 +322,11 @@ def ranks_of(values: Floats) -> Ints:
     >>> ranks_of(np.array([0.2, 0.9, 0.2 + 1e-15])).tolist()
     [2, 1, 2]
     """
-    near = NEAR * max(1.0, float(np.abs(values).max()))
-    return np.asarray(1 + (values[None, :] > values[:, None] + near).sum(axis=1))
+    return np.asarray(1 + (values[None, :] > values[:, None] + _near(values)).sum(axis=1))
+
+
+def _near(values: Floats) -> float:
+    return NEAR * max(1.0, float(np.abs(values).max()))
 
 
 def place(where: str, systems: tuple[Any, ...], name: Hashable) -> int:

@@ -175,3 +175,22 @@ def test_spread_in_two_directions() -> None:
 def test_refusals(call: Callable[[], object], message: str) -> None:
     with pytest.raises(HarnessError, match=message):
         call()
+
+
+def places(key: str, values: list[Any]) -> Any:
+    return table([{"labeler": "L", key: value, "estimate": proportion(at + 1, 4)} for at, value in enumerate(values)])
+
+
+def test_labels_that_read_alike_are_no_one_place() -> None:
+    wide = spread(places("step", [10001.0, 10002.0]), rows="labeler", across="step")
+    assert list(wide.columns) == ["labeler", "10001", "10002"]
+    for frame in (places("step", [1, "1"]), places("step", ["labeler", "b"])):
+        with pytest.raises(HarnessError, match=r"spread: '(1|labeler)' would head two places; give labels that read"):
+            spread(frame, rows="labeler", across="step")
+    with pytest.raises(HarnessError, match="would head two places"):
+        spread(places("step", [1, "1"]), rows="step", across="labeler")
+
+
+def test_what_is_no_share_is_not_told_in_percent() -> None:
+    with pytest.raises(HarnessError, match=r"cell: 1088.7 is no share, to be told in percent; give percent=False"):
+        cell(Estimate(1088.7, 1050.0, 1120.0, 0.95, 9, None, "bootstrap"))

@@ -182,7 +182,11 @@ def test_columns_beside_a_frame() -> None:
         ),
         (lambda: against_published(OURS, 0.7, low=0.6, high=0.8, level=1), "level is 1"),
         (lambda: against_published(OURS, 0.7, n=10, level=0.9), "level is 0.9 without low and high"),
-        (lambda: against_published(OURS, 71, n=100), "published is 71 with n 100; give a share of 0 to 1, of n >= 1"),
+        (lambda: against_published(OURS, 71, n=100), "published is 71 and ours a share; give 0.71, or the"),
+        (
+            lambda: against_published(OURS, -0.7, n=100),
+            "published is -0.7 with n 100; give a share of 0 to 1, of a whole",
+        ),
         (lambda: against_published(OURS, 0.7, n=0), "published is 0.7 with n 0"),
         (lambda: against_published(OURS, 0.7, standard_error=-1), "standard_error is -1; give 0 or more"),
         (lambda: against_published(OURS, 0.7, margin=0), "margin is 0; give one above 0"),
@@ -205,3 +209,11 @@ def test_columns_beside_a_frame() -> None:
 def test_refusals(call: Callable[[], object], message: str) -> None:
     with pytest.raises(HarnessError, match=message):
         call()
+
+
+def test_points_are_not_compared_to_a_share() -> None:
+    ours = Estimate(0.7, 0.68, 0.72, 0.95, 2000, None, "wilson")
+    with pytest.raises(HarnessError, match=r"published is 71 and ours a share; give 0.71, or the text '71 %'"):
+        against_published(ours, 71)
+    with pytest.raises(HarnessError, match="give a share of 0 to 1, of a whole number n >= 1"):
+        against_published(ours, 0.71, n=1.9)  # type: ignore[arg-type]

@@ -321,3 +321,12 @@ TWO = (["a", "b"], ["b", "a"], ["tie", "first"])
 def test_refusals(call: Any, message: str) -> None:
     with pytest.raises(HarnessError, match=message):
         call()
+
+
+def test_rounding_is_no_significance() -> None:
+    """a and b have the same outcomes in another order, so no draw tells them apart but by rounding."""
+    opponents, shares = ["c", "d", "e"] * 2, [0.1, 0.2, 0.3, 0.3, 0.2, 0.1]
+    columns = (["a"] * 3 + ["b"] * 3) * 30, opponents * 30, shares * 30
+    ranking = average_win_rates(*columns, clusters=np.arange(180) // 6, rng=np.random.default_rng(0), resamples=300)
+    assert ranking.ranks.tolist() == ranking.significant_ranks().tolist() == [4, 4, 1, 1, 1]
+    assert ranking.rank_intervals[:2].tolist() == [[4, 4], [4, 4]]
