@@ -9,6 +9,8 @@ import os
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
     os.environ[name] = "1"  # before numpy loads: one thread for everybody
 
+import subprocess
+import sys
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -45,6 +47,7 @@ def main() -> None:
     for row in [*_bootstrap(), *_ranking(), *_length()]:
         print(row, flush=True)
     print(*_memory(), sep="\n")
+    print(f"\nimport harness: {_import():.2f} s of CPU")
 
 
 def seconds(call: Callable[[], Any], times: int = 15) -> float:
@@ -131,6 +134,13 @@ def _memory() -> list[str]:
         lines.append(f"| {resamples:,} | {tracemalloc.get_traced_memory()[1] / 1e6:.1f} |")
         tracemalloc.stop()
     return lines
+
+
+def _import() -> float:
+    """CPU seconds of the import in a fresh interpreter."""
+    code = "import time; start = time.process_time(); import harness; print(time.process_time() - start)"
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(5)]
+    return min(float(run.stdout) for run in runs)
 
 
 if __name__ == "__main__":

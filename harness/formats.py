@@ -215,6 +215,11 @@ def from_json(text: str) -> "pd.DataFrame":
     """The frame that `to_json` stored. Whole numbers of which some are missing are nullable integers.
 
     Raises `HarnessError` for a text that `to_json` did not write.
+
+    >>> from harness import proportion, table
+    >>> from_json(to_json(table([{"policy": "SFT", "estimate": proportion(3, 4)}])))[["policy", "value", "n"]]
+      policy  value  n
+    0    SFT   0.75  4
     """
     where = "from_json"
     try:

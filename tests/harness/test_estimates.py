@@ -1,6 +1,7 @@
 """An estimate keeps its numbers through storage, prints as the reports do, and refuses a contradiction."""
 
 import copy
+import inspect
 import json
 import math
 import pickle
@@ -93,6 +94,12 @@ def test_import_is_light() -> None:
 def test_every_public_name_is_documented() -> None:
     assert [name for name in harness.__all__ if not getattr(harness, name).__doc__] == []
     assert harness.__all__ == sorted(harness.__all__)
+
+
+def test_every_public_function_has_an_example_that_runs() -> None:
+    functions = [getattr(harness, name) for name in harness.__all__ if inspect.isfunction(getattr(harness, name))]
+    assert len(functions) > 100
+    assert [function.__name__ for function in functions if ">>>" not in function.__doc__] == []
 
 
 def test_a_small_p_is_not_printed_as_zero() -> None:
