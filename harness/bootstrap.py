@@ -103,7 +103,7 @@ def mean_of(where: str, values: Floats, groups: Groups, settings: Settings, *, s
     """`cluster_bootstrap` of checked values (n,); `where` is the function that refusals name.
 
     Of a `share` (values in [0, 1]) that is the same in all clusters, where no resample differs, the interval is
-    Wilson's with n = the number of clusters, and `method` says so.
+    Wilson's with n = the number of clusters, and `method` says so: seeds that agree add nothing that could be counted.
     """
     return mean_of_totals(where, Totals.of_values(values, groups), settings, share=share)
 
@@ -112,18 +112,20 @@ def mean_of_totals(where: str, totals: Totals, settings: Settings, *, share: boo
     """`mean_of` from totals of (value, 1)."""
     means = _ratio(totals.cells[totals.cells[:, 1] > 0.0])
     if share and np.ptp(means) <= 1e-12 * np.abs(means).max():
-        return _same_everywhere(float(_ratio(totals.whole)), totals.groups, settings.level)
+        groups = totals.groups
+        units = groups.named or len(groups.codes)
+        return share_alike(float(_ratio(totals.whole)), units, groups, settings.level, rows=len(groups.codes))
     return bootstrap_reduced(where, totals, _ratio, settings)
+
+
+def share_alike(value: float, units: int, groups: Groups, level: float, *, rows: int) -> Estimate:
+    """A share that is the same in all its `units` (clusters or rows): Wilson's interval with n = units."""
+    value = min(max(value, 0.0), 1.0)
+    low, high = wilson_interval(value, units, level)
+    method = "wilson" if groups.alone else "wilson on clusters"
+    return Estimate(value, min(low, value), max(high, value), level, rows, groups.named, method)
 
 
 def _ratio(totals: Floats) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(totals[..., 0] / totals[..., 1])
-
-
-def _same_everywhere(value: float, groups: Groups, level: float) -> Estimate:
-    """Wilson's interval with n = the clusters: all seeds agree, so they add nothing that could be counted."""
-    value, rows = min(max(value, 0.0), 1.0), len(groups.codes)
-    low, high = wilson_interval(value, groups.named or rows, level)
-    method = "wilson" if groups.alone else "wilson on clusters"
-    return Estimate(value, min(low, value), max(high, value), level, n=rows, clusters=groups.named, method=method)

@@ -41,14 +41,15 @@ LATEX = {
 def cell(estimate: Estimate, *, percent: bool = True) -> str:
     """Value and interval: one decimal of a percent, or three decimals.
 
-    Raises `HarnessError` for percent where value and interval are not within -1 and 1: an Elo score is no share.
+    Raises `HarnessError` for percent where the value is not within -1 and 1: an Elo score is no share.
 
     >>> found = Estimate(0.7123, 0.6891, 0.7344, 0.95, 1500, 500, "cluster bootstrap")
     >>> cell(found), cell(found, percent=False)
     ('71.2 [68.9, 73.4]', '0.712 [0.689, 0.734]')
     """
-    if percent and not -1.0 <= estimate.value <= 1.0:
-        raise refusal("cell", f"{estimate.value:g} is no share, to be told in percent", "give percent=False")
+    if percent and abs(estimate.value) > 1.0:  # an end may lie beyond: basic intervals of shares do
+        told = _bracket(estimate.value, estimate.low, estimate.high, percent=False)
+        raise refusal("cell", f"{told} is no share, to be told in percent", "give percent=False")
     return _bracket(estimate.value, estimate.low, estimate.high, percent)
 
 
@@ -99,7 +100,7 @@ def spread(
     if (twice := frame.duplicated([rows, across])).any():
         told = ", ".join(str(value) for value in frame[twice].iloc[0][[rows, across]])
         raise refusal("spread", f"two estimates of {told}", "choose the rows of one task first")
-    heads, lines = (list(map(_text, dict.fromkeys(frame[side]))) for side in (across, rows))
+    heads, lines = ([_text(value) for value in frame[side].unique()] for side in (across, rows))
     for texts in ([rows, *heads], lines):
         if alike := next((text for text in texts if texts.count(text) > 1), None):
             raise refusal("spread", f"{alike!r} would head two places", "give labels that read differently")
@@ -295,9 +296,7 @@ def _text(value: Any) -> str:
 
     if pd.isna(value):
         return DASH
-    if not isinstance(value, float):
-        return str(value)
-    return f"{value:.4g}" if abs(value) < 1000.0 else f"{value:.12g}"  # a step count keeps its digits
+    return f"{value:.15g}" if isinstance(value, float) else str(value)  # all digits that are sure: 0.1 + 0.2 is 0.3
 
 
 def _markdown(text: str) -> str:

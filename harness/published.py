@@ -4,7 +4,7 @@ A verdict is about the difference of the two, ours minus theirs, with the errors
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from statistics import NormalDist
@@ -106,10 +106,11 @@ def with_published(
 
     `published` has one row a figure: the columns `on` that name it, `published`, and where they are known published_n,
     published_low, published_high, published_standard_error and published_level. Rows of the frame without a published
-    figure have missing values there; published figures without a row are left out.
+    figure have missing values there. Published figures without a row are left out (a paper reports more than one run),
+    but one that only reads like a row, such as "2" beside 2, was meant for it and is refused.
 
     Raises `HarnessError` for a column that is missing or there already, a figure named twice, no figure with a row,
-    and as `against_published` does.
+    one that reads like a row and is not equal to it, and as `against_published` does.
 
     >>> from harness.tables import table
     >>> ours = Estimate(0.70, 0.68, 0.72, 0.95, 2000, 1000, "cluster bootstrap")
@@ -128,6 +129,7 @@ def with_published(
     columns(where, frame, on)
     figures = _figures(where, published, on)
     names = [tuple(row) for row in frame[list(on)].itertuples(index=False)]
+    _check_alike(where, figures, names)
     if not figures.keys() & set(names):
         raise refusal(where, f"no published figure has a row of the same {', '.join(on)}", "name them alike")
     beside = [
@@ -153,6 +155,23 @@ def _figures(
         fields = {field: row.get(f"published_{field}") for field in (*ERRORS, "level")}
         figures[name] = {"published": row["published"]} | {k: v for k, v in fields.items() if not pd.isna(v)}
     return figures
+
+
+def _check_alike(where: str, figures: Iterable[tuple[Any, ...]], names: Sequence[tuple[Any, ...]]) -> None:
+    """Refuse a figure without a row whose name reads like that of one."""
+    known, read = set(names), {tuple(map(_read, name)): name for name in names}
+    for name in figures:
+        if name not in known and (row := read.get(tuple(map(_read, name)))):
+            theirs, ours = (", ".join(map(repr, labels)) for labels in (name, row))
+            raise refusal(where, f"{theirs} reads like {ours} of the frame but is not equal to it", "name them alike")
+
+
+def _read(label: Any) -> float | str:
+    """The number that a label reads as, or else its text without the blanks around it."""
+    try:
+        return float(label)
+    except (TypeError, ValueError):
+        return str(label).strip()
 
 
 def _beside(estimate: Estimate, figure: dict[str, Any] | None, margin: float | None) -> list[float | str | None]:

@@ -19,14 +19,13 @@ from harness.battles import (
     drawn_tallies,
     grouped,
     levels,
-    outermost,
     read_rows,
     tallies_without_one,
 )
+from harness.bootstrap import share_alike
 from harness.checks import Floats, Ints, check_lengths, check_level, numbers, refusal
 from harness.estimates import Estimate
 from harness.intervals import interval_of
-from harness.proportions import wilson_interval
 from harness.resampling import Bootstrap, Clusters, Groups, Settings
 
 NEAR = 1e-9
@@ -91,7 +90,7 @@ class Ranking:
 
     @property
     def rank_intervals(self) -> Ints:
-        """The lowest and highest rank (k, 2): percentiles of the ranks in the draws, rounded outwards."""
+        """The lowest and highest rank (k, 2): percentiles of the `ranks_of` each draw, rounded outwards."""
         near = _near(self.draws)
         drawn = np.stack([(self.draws > mine[:, None] + near).sum(axis=1) for mine in self.draws.T], axis=1) + 1
         level = self.estimates[0].level
@@ -100,7 +99,7 @@ class Ranking:
         return np.stack([np.minimum(low, self.ranks), np.maximum(high, self.ranks)], axis=1).astype(np.intp)
 
     def significant_ranks(self, by: Literal["difference", "intervals"] = "difference") -> Ints:
-        """1 + how many systems are significantly better, (k,); no correction for the number of pairs.
+        """1 + how many systems are significantly better, by more than rounding, (k,); no correction for many pairs.
 
         - difference: the interval of the difference, from the same draws, lies above 0.
         - intervals: the other's interval lies wholly above (Chatbot Arena's rule): stricter, since both half widths
@@ -111,7 +110,7 @@ class Ranking:
         if by == "intervals":
             lows = np.array([estimate.low for estimate in self.estimates])
             highs = np.array([estimate.high for estimate in self.estimates])
-            return np.asarray(1 + (lows[None, :] > highs[:, None]).sum(axis=1))
+            return np.asarray(1 + (lows[None, :] > highs[:, None] + _near(self.values)).sum(axis=1))
         if by != "difference":
             raise refusal("significant_ranks", f"by is {by!r}", "use difference or intervals")
         tail = (1.0 - self.estimates[0].level) / 2.0
@@ -349,11 +348,9 @@ def _averages(points: Floats, battles: Floats, by: str) -> Floats:
 def _same_everywhere(battles: Battles, groups: Groups, value: float, at: int, level: float) -> Estimate:
     pairs = (battles.first == at) | (battles.second == at)
     pair_of_cell = np.searchsorted(battles.starts, np.arange(len(battles.counts)), side="right") - 1
-    count = len(np.unique(outermost(groups)[pairs[pair_of_cell][battles.cells]]))
-    low, high = wilson_interval(value, count, level)
-    method = "wilson" if groups.alone else "wilson on clusters"
-    rows = len(battles.cells)
-    return Estimate(value, min(low, value), max(high, value), level, rows, groups.named, method)
+    clusters = groups.codes if groups.prompts is None else groups.prompts[groups.codes]
+    count = len(np.unique(clusters[pairs[pair_of_cell][battles.cells]]))
+    return share_alike(value, count, groups, level, rows=len(battles.cells))
 
 
 def _pairs_of_rows(rankings: list[Ints]) -> tuple[Ints, Ints]:

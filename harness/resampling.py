@@ -246,7 +246,7 @@ def _numbered(where: str, name: str, labels: Clusters, rows: int) -> Ints:
         raise refusal(where, f"lengths differ ({name} has {len(labels)}, rows are {rows})", "give one for each row")
     array = getattr(labels, "to_numpy", lambda: labels)()
     if isinstance(array, np.ndarray) and array.dtype.kind in "iu" and int(array.max()) - int(array.min()) <= 4 * rows:
-        return _renumbered(array.astype(np.int64))
+        return _renumbered(array.astype(np.uint64 if array.dtype.kind == "u" else np.int64))
     if isinstance(array, np.ndarray) and array.dtype.kind in "biufUS":
         if array.dtype.kind == "f" and np.isnan(array).any():
             raise refusal(where, f"{name}[{int(np.argmax(np.isnan(array)))}] is nan", "name the cluster of each row")
@@ -262,9 +262,9 @@ def _numbered(where: str, name: str, labels: Clusters, rows: int) -> Ints:
     return places[codes]
 
 
-def _renumbered(labels: Ints) -> Ints:
+def _renumbered(labels: np.ndarray[Any, Any]) -> Ints:
     """Whole numbers that lie close together, by counting instead of sorting."""
-    shifted = labels - labels.min()
+    shifted = (labels - labels.min()).astype(np.intp)
     places: Ints = np.cumsum(np.bincount(shifted) > 0) - 1
     return np.asarray(places[shifted], dtype=np.intp)
 

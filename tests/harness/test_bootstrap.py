@@ -123,6 +123,14 @@ def test_equal_clusters_fall_back_to_wilson(share: float) -> None:
     assert str(mine).endswith("(n=24, 12 clusters, wilson on clusters)")
 
 
+@pytest.mark.parametrize(("named", "clusters"), [(list(range(10)) * 3, 10), (list(range(30)), 30), (None, 30)])
+def test_seeds_that_agree_count_clusters_once(named: Any, clusters: int) -> None:
+    mine = soft_win_rate([1.0] * 30, clusters=named, seeds=np.repeat(["s", "t", "u"], 10), rng=rng()).estimate
+    wilson = proportion(clusters, clusters)
+    assert (mine.value, mine.low, mine.high) == pytest.approx((1.0, wilson.low, wilson.high))
+    assert (mine.n, mine.clusters, mine.method) == (30, clusters, "wilson on clusters")
+
+
 def test_equal_clusters_of_unequal_size_fall_back() -> None:
     third = [1.0, 0.0, 0.0]
     mine = soft_win_rate(third * 3, clusters=[0, 0, 0, 1, 1, 1, 1, 1, 1], rng=rng()).estimate

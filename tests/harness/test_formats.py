@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import Estimate, HarnessError, cluster_bootstrap, proportion, table
+from harness import Estimate, HarnessError, alignment_table, cluster_bootstrap, proportion, table
 from harness.formats import cell, cells, footer, from_json, spread, to_csv, to_json, to_latex, to_markdown
 from harness.published import with_published
 from harness.tables import estimates
@@ -44,7 +45,7 @@ def test_cells_keep_what_is_read_and_drop_the_rest() -> None:
     assert cells(framed())["clusters"].tolist() == ["-", "2"]
     alone = table([{"x_low": 1, "note": None, "share": 0.123456, "estimate": proportion(3, 4)}])
     assert list(cells(alone, name="rate").columns) == ["x_low", "note", "share", "rate", "n"]
-    assert cells(alone).iloc[0].tolist()[:3] == ["1", "-", "0.1235"]
+    assert cells(alone).iloc[0].tolist()[:3] == ["1", "-", "0.123456"]
 
 
 def test_published_columns_read_like_the_estimate() -> None:
@@ -178,7 +179,7 @@ def test_refusals(call: Callable[[], object], message: str) -> None:
 
 
 def places(key: str, values: list[Any]) -> Any:
-    return table([{"labeler": "L", key: value, "estimate": proportion(at + 1, 4)} for at, value in enumerate(values)])
+    return table([{"labeler": "L", key: value, "estimate": proportion(at + 1, 9)} for at, value in enumerate(values)])
 
 
 def test_labels_that_read_alike_are_no_one_place() -> None:
@@ -191,6 +192,46 @@ def test_labels_that_read_alike_are_no_one_place() -> None:
         spread(places("step", [1, "1"]), rows="step", across="labeler")
 
 
-def test_what_is_no_share_is_not_told_in_percent() -> None:
-    with pytest.raises(HarnessError, match=r"cell: 1088.7 is no share, to be told in percent; give percent=False"):
-        cell(Estimate(1088.7, 1050.0, 1120.0, 0.95, 9, None, "bootstrap"))
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(-(10**15) + 1, 10**15 - 1), min_size=2, max_size=6, unique=True), st.integers(0, 15))
+def test_numbers_keep_their_digits(digits: list[int], shift: int) -> None:
+    values = [number / 10**shift for number in digits]
+    wide = spread(places("step", values), rows="labeler", across="step")
+    assert [float(head) for head in wide.columns[1:]] == values
+    assert cells(places("step", [0.1 + 0.2, 1e-05]))["step"].tolist() == ["0.3", "1e-05"]
+
+
+def test_a_missing_label_is_one_place() -> None:
+    frame = pd.concat([places("step", [1.0, None]), places("step", [math.nan]).assign(labeler="XS")])
+    wide = spread(frame, rows="labeler", across="step")
+    assert list(wide.columns) == ["labeler", "1", "-"]
+    assert wide["-"].tolist() == [cell(proportion(2, 9)), cell(proportion(1, 9))]
+
+
+@pytest.mark.parametrize("found", [(1088.7, 1050.0, 1120.0), (1.001, 0.8, 1.2), (-1.5, -1.6, 0.0)])
+def test_what_is_no_share_is_not_told_in_percent(found: tuple[float, float, float]) -> None:
+    estimate = Estimate(*found, 0.95, 9, None, "bootstrap")
+    told = cell(estimate, percent=False)
+    with pytest.raises(
+        HarnessError, match=re.escape(f"cell: {told} is no share, to be told in percent; give percent=")
+    ):
+        cell(estimate)
+
+
+def test_kappas_are_told_in_percent_or_plain() -> None:
+    kappa = Estimate(-1.0, -1.0, 1.0, 0.95, 9, None, "bootstrap")
+    assert (cell(kappa), cell(kappa, percent=False)) == ("-100.0 [-100.0, 100.0]", "-1.000 [-1.000, 1.000]")
+
+
+def test_the_footer_leaves_human_ties_to_their_column() -> None:
+    """Two labelers and a control were compared to the same three human ties: the sum, 9, counts nothing."""
+    rows = [("a", 0.9, "first")] + [(f"t{at}", 0.5, "tie") for at in range(3)] + [("b", 0.2, "second")]
+    named = [
+        {"labeler": labeler, "variant": "base", "pair": pair, "prefers_first": soft, "human": human}
+        for labeler in ("L", "XS")
+        for pair, soft, human in rows
+    ]
+    frame = alignment_table(named, task=None)
+    assert frame["human_ties"].tolist() == [3, 3, 3]
+    assert "human_ties" not in footer(frame)
+    assert footer(frame).endswith("soft_ties 0, unparsed 0.")

@@ -197,6 +197,22 @@ def test_columns_beside_a_frame() -> None:
         ),
         (lambda: with_published(framed(), [{"size": "L", "published": 1}], on=["size"]), "no column size; name one of"),
         (
+            lambda: with_published(
+                framed().assign(size=[1, 2, 2]),
+                [{"size": size, "published": 0.5} for size in (1, 3, "2.0")],
+                on=["size"],
+            ),
+            "with_published: '2.0' reads like 2 of the frame but is not equal to it; name them alike",
+        ),
+        (
+            lambda: with_published(
+                framed(),
+                [{"task": "helpful", "policy": name, "published": 0.5} for name in ("RLAIF", "SFT", " RLAIF")],
+                on=["task", "policy"],
+            ),
+            "'helpful', ' RLAIF' reads like 'helpful', 'RLAIF' of the frame",
+        ),
+        (
             lambda: with_published(framed(), [{"policy": "SFT", "published": 1}] * 2, on=["policy"]),
             "SFT is published twice; give one figure of each name",
         ),

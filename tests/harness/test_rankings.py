@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import Estimate, HarnessError, cluster_bootstrap, proportion
+from harness import Estimate, HarnessError, cluster_bootstrap, proportion, soft_win_rate
 from harness.rankings import (
     Ranking,
     WinLoseTie,
@@ -330,3 +330,19 @@ def test_rounding_is_no_significance() -> None:
     ranking = average_win_rates(*columns, clusters=np.arange(180) // 6, rng=np.random.default_rng(0), resamples=300)
     assert ranking.ranks.tolist() == ranking.significant_ranks().tolist() == [4, 4, 1, 1, 1]
     assert ranking.rank_intervals[:2].tolist() == [[4, 4], [4, 4]]
+
+
+def test_intervals_that_touch_but_for_rounding_do_not_rank() -> None:
+    ends = [(0.5, 0.3, 0.6), (0.8, 0.6 + 1e-15, 0.9)]
+    estimates = tuple(Estimate(*found, 0.95, 100, None, "test") for found in ends)
+    mine = Ranking(("a", "b"), estimates, np.tile([0.5, 0.8], (100, 1)), 0, 0)
+    assert mine.significant_ranks("intervals").tolist() == [1, 1]
+
+
+def test_the_same_in_every_resample_counts_clusters_as_the_mean_does() -> None:
+    prompts, seeds = list(range(10)) * 3, np.repeat(["s", "t", "u"], 10)
+    for named in (prompts, [(seed, prompt) for seed, prompt in zip(seeds, prompts, strict=True)], None):
+        groups: Any = {"clusters": named, "seeds": seeds, "rng": rng()}
+        ranked = average_win_rates(["a"] * 30, ["b"] * 30, ["first"] * 30, **groups).estimates[0]
+        assert ranked == soft_win_rate([1.0] * 30, **groups).estimate
+        assert ranked.method == "wilson on clusters"

@@ -210,13 +210,22 @@ def test_refused_options() -> None:
 
 def test_the_order_of_rows_does_not_matter_whatever_the_names() -> None:
     values, clusters, seeds = nested()
-    for names in ([f"s{seed:.0f}" for seed in seeds], [seed if seed % 2 else f"s{seed:.0f}" for seed in seeds]):
+    texts = [f"s{seed:.0f}" for seed in seeds]
+    mixed = [seed if seed % 2 else text for seed, text in zip(seeds.tolist(), texts, strict=True)]
+    for names in (texts, mixed, [(text, 1) for text in texts]):
         one = cluster_bootstrap(values, clusters, seeds=names, rng=rng(), resamples=500)
         other = cluster_bootstrap(values[::-1], clusters[::-1], seeds=names[::-1], rng=rng(), resamples=500)
         assert (other.low, other.high) == pytest.approx((one.low, one.high))
 
 
-@pytest.mark.parametrize("far", [np.array([-(2**62) - 5, 2**62 + 5, 3, 4]), np.array([-1, 127, 3, 4], dtype=np.int8)])
+@pytest.mark.parametrize(
+    "far",
+    [
+        np.array([-(2**62) - 5, 2**62 + 5, 3, 4]),
+        np.array([-1, 127, 3, 4], dtype=np.int8),
+        np.array([2**63 - 2, 2**63 - 1, 2**63, 2**63 + 1], dtype=np.uint64),
+    ],
+)
 def test_whole_numbers_far_apart_are_names_like_others(far: Any) -> None:
     values = [1.0, 0.0, 1.0, 0.5]
     assert cluster_bootstrap(values, far, rng=rng()) == cluster_bootstrap(values, [1, 2, 3, 4], rng=rng())
