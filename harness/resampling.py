@@ -133,7 +133,7 @@ class Totals:
     @classmethod
     def of_values(cls, values: Floats, groups: Groups) -> "Totals":
         """Of (value, 1), which means are made of, for checked values (n,)."""
-        return cls.of(np.stack([values, np.ones(len(values))], axis=1), groups)
+        return cls.of(np.stack([values, np.ones(len(values))]).T, groups)  # each column lies together
 
     @property
     def whole(self) -> Floats:
@@ -225,12 +225,18 @@ def _evenly(rng: np.random.Generator, count: int) -> Ints:
 
 def _kinds(totals: Floats) -> tuple[Floats, Ints]:
     """The distinct rows and how often each occurs; by numbering the values of each column, which beats sorting rows."""
+    varying = [at for at, column in enumerate(totals.T) if column.min() < column.max()]
+    if len(varying) == 1:  # independent rows of one value each, most often
+        values, counts = np.unique(totals[:, varying[0]], return_counts=True)
+        kinds = np.repeat(totals[:1], len(values), axis=0)
+        kinds[:, varying[0]] = values
+        return kinds, counts
     codes, size = np.zeros(len(totals), dtype=np.intp), 1
-    for column in totals.T:
+    for column in totals.T[varying]:
         values = np.unique(column)
-        if len(values) > 1:
-            codes = codes * len(values) + np.searchsorted(values, column)
-            size *= len(values)
+        found = np.searchsorted(values, column)
+        codes = found if size == 1 else codes * len(values) + found
+        size *= len(values)
         if size > 4 * len(totals):
             values, codes = np.unique(codes, return_inverse=True)
             size = len(values)
