@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import ndtri
 
-from harness.checks import Floats, check_lengths, check_level, check_range, check_rng, numbers, refusal
+from harness.checks import Floats, check_lengths, check_level, check_rng, numbers, refusal
 from harness.columns import Column, Mask, numbers_or_none
 from harness.means import clustered_error, t_interval
 from harness.prediction_powered import PredictionPowered
@@ -36,8 +36,8 @@ def human_labels_needed(
     """
     where = "human_labels_needed"
     check_level(where, level)
-    check_range(where, "half_width and deviation", [half_width, deviation], low=0.0)
-    check_range(where, "correlation", [correlation], -1.0, 1.0)
+    numbers(where, "half_width and deviation", [half_width, deviation], low=0.0)
+    numbers(where, "correlation", [correlation], -1.0, 1.0)
     if half_width * deviation == 0.0:
         raise refusal(where, "half_width or deviation is 0", "give both above 0")
     if rows < 2:

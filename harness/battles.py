@@ -155,7 +155,7 @@ def tallies_without_one(battles: Battles, groups: Groups) -> Iterator[tuple[Tall
     """Tallies that leave out a row, a cluster or a seed in turn, and how often each occurs: what BCa needs."""
     step, weights = _step(battles), weights_without_one(groups)
     whole, kinds = battles.counts.astype(np.float64), len(battles.counts)
-    left = kinds if groups.alone else len(np.unique(outermost(groups)))
+    left = kinds if groups.alone else len(np.unique(groups.outermost))
     for start in range(0, left, step):
         stop = min(start + step, left)
         if groups.alone:
@@ -197,11 +197,6 @@ def apart(battles: Battles) -> str:
     if any(fewest is part for part in above):
         return f"no other system won or tied against {names}"
     return f"{names} never won or tied against another system"
-
-
-def outermost(groups: Groups) -> Ints:
-    """What is resampled first, for each row: its seed where there are seeds, or else its cluster."""
-    return groups.codes if groups.seeds is None else groups.seeds[groups.codes]
 
 
 def _step(battles: Battles) -> int:

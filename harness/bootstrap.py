@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.checks import Floats, check_lengths, numbers
 from harness.estimates import Estimate
-from harness.intervals import bootstrap_reduced, bootstrap_totals, bootstrap_weights
+from harness.intervals import bootstrap_reduced, bootstrap_totals, bootstrap_weights, ratio
 from harness.proportions import wilson_interval
 from harness.resampling import Bootstrap, Clusters, Groups, Settings, Totals, group
 
@@ -72,7 +72,7 @@ def bootstrap_ratio(
     check_lengths(where, numerator=numerator, denominator=denominator)
     top, bottom = numbers(where, "numerator", numerator), numbers(where, "denominator", denominator, low=0.0)
     groups = group(where, len(top), clusters, seeds)
-    return bootstrap_totals(where, np.stack([top, bottom], axis=1), _ratio, groups, options)
+    return bootstrap_totals(where, np.stack([top, bottom], axis=1), ratio, groups, options)
 
 
 def bootstrap(
@@ -110,12 +110,12 @@ def mean_of(where: str, values: Floats, groups: Groups, settings: Settings, *, s
 
 def mean_of_totals(where: str, totals: Totals, settings: Settings, *, share: bool = True) -> Estimate:
     """`mean_of` from totals of (value, 1)."""
-    means = _ratio(totals.cells[totals.cells[:, 1] > 0.0])
+    means = ratio(totals.cells[totals.cells[:, 1] > 0.0])
     if share and np.ptp(means) <= 1e-12 * np.abs(means).max():
         groups = totals.groups
         units = groups.named or len(groups.codes)
-        return share_alike(float(_ratio(totals.whole)), units, groups, settings.level, rows=len(groups.codes))
-    return bootstrap_reduced(where, totals, _ratio, settings)
+        return share_alike(float(ratio(totals.whole)), units, groups, settings.level, rows=len(groups.codes))
+    return bootstrap_reduced(where, totals, ratio, settings)
 
 
 def share_alike(value: float, units: int, groups: Groups, level: float, *, rows: int) -> Estimate:
@@ -124,8 +124,3 @@ def share_alike(value: float, units: int, groups: Groups, level: float, *, rows:
     low, high = wilson_interval(value, units, level)
     method = "wilson" if groups.alone else "wilson on clusters"
     return Estimate(value, min(low, value), max(high, value), level, rows, groups.named, method)
-
-
-def _ratio(totals: Floats) -> Floats:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(totals[..., 0] / totals[..., 1])

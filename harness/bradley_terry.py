@@ -22,7 +22,6 @@ from harness.battles import (
     count_battles,
     drawn_tallies,
     grouped,
-    outermost,
     tallies_without_one,
 )
 from harness.checks import Floats, Ints, check_level, refusal
@@ -161,7 +160,7 @@ def bradley_terry(
     groups = grouped(where, outcomes, battles, clusters, seeds)
     model = model_of(where, battles, ties, prior)
     best = _fitted(where, battles, model, prior)
-    size, outer = len(battles.systems), int(outermost(groups).max()) + 1
+    size, outer = len(battles.systems), int(groups.outermost.max()) + 1
     over = "" if groups.seeds is None else f" over {outer} seeds"
     return BradleyTerry(
         battles.systems,
@@ -349,7 +348,7 @@ def _sandwich(battles: Battles, groups: Groups, model: Model, best: Floats, prio
     if groups.alone:
         count, spread = len(battles.cells), np.asarray((scores * battles.counts[:, None]).T @ scores)
     else:
-        outer = outermost(groups)
+        outer = groups.outermost
         count = int(outer.max()) + 1
         sums: Floats = np.stack([np.bincount(outer, column[battles.cells], count) for column in scores.T])
         spread = sums @ sums.T

@@ -1,7 +1,7 @@
 """What every function asks of its input, and the one way to refuse it: where, what is wrong, what would be right."""
 
 import math
-from collections.abc import Collection, Hashable, Iterable, Sequence, Sized
+from collections.abc import Collection, Hashable, Iterable, Sized
 from typing import Any
 
 import numpy as np
@@ -52,13 +52,6 @@ def check_rng(where: str, rng: object) -> np.random.Generator:
     if not isinstance(rng, np.random.Generator):
         raise refusal(where, f"rng is {rng!r}", "give numpy.random.default_rng(seed)")
     return rng
-
-
-def check_range(
-    where: str, name: str, values: Sequence[float | None] | Floats, low: float = -math.inf, high: float = math.inf
-) -> None:
-    """Refuse what is not a finite number in [low, high], by its position counted from 0."""
-    numbers(where, name, values, low, high)
 
 
 def numbers(where: str, name: str, values: Any, low: float = -math.inf, high: float = math.inf) -> Floats:

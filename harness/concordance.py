@@ -13,7 +13,7 @@ from scipy.special import chdtrc
 
 from harness.checks import Floats, check_lengths, check_rng, numbers, refusal
 from harness.estimates import Estimate, Significance
-from harness.intervals import Statistic, bootstrap_totals
+from harness.intervals import Statistic, bootstrap_totals, ratio
 from harness.ratings import RaterAgreement, rows_kept
 from harness.resampling import BLOCK, Bootstrap, Clusters, group
 
@@ -114,7 +114,7 @@ def mean_kendall_w(
     found = values[keep]
     columns = np.stack([found, np.ones(len(found))], axis=1)
     groups = group(where, len(found), inner, outer)
-    estimate = bootstrap_totals(where, columns, lambda totals: totals[..., 0] / totals[..., 1], groups, options)
+    estimate = bootstrap_totals(where, columns, ratio, groups, options)
     return RaterAgreement(estimate, int((~keep).sum()))
 
 

@@ -67,6 +67,12 @@ def bootstrap_weights(where: str, statistic: Callable[[Floats], float], groups: 
     return interval_of(where, float(statistic(np.ones(rows))), drawn, left, groups, settings, rows=rows)
 
 
+def ratio(totals: Floats) -> Floats:
+    """First total over second: the statistic of a mean. NaN where the second is 0."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(totals[..., 0] / totals[..., 1])
+
+
 def interval_of(
     where: str,
     value: float,
@@ -114,7 +120,7 @@ def _method(name: str, groups: Groups, settings: Settings, lost: int) -> str:
     left_out = f", {lost} of {settings.resamples} resamples undefined" if lost else ""
     if groups.seeds is not None:
         design = "hierarchical" if groups.prompts is None else "crossed"
-        return f"{design} {name}{kind} over {int(groups.seeds.max()) + 1} seeds{left_out}"
+        return f"{design} {name}{kind} over {groups.seed_count} seeds{left_out}"
     return f"{'' if groups.alone else 'cluster '}{name}{kind}{left_out}"
 
 

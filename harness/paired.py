@@ -13,7 +13,7 @@ from scipy.special import stdtr
 
 from harness.checks import Floats, check_lengths, check_level, numbers, refusal
 from harness.estimates import Estimate, Significance
-from harness.intervals import bootstrap_totals
+from harness.intervals import bootstrap_totals, ratio
 from harness.means import clustered_error, t_interval
 from harness.resampling import Bootstrap, Clusters, Groups, group
 
@@ -99,7 +99,7 @@ def paired_difference(
     groups = group(where, len(differences), clusters, seeds)
     ahead = -1.0 if differences.sum() < 0.0 else 1.0  # of both directions one is resampled, the other is its mirror
     columns = np.stack([ahead * differences, np.ones(len(differences))], axis=1)
-    found = bootstrap_totals(where, columns, _mean, groups, options, name="paired bootstrap")
+    found = bootstrap_totals(where, columns, ratio, groups, options, name="paired bootstrap")
     return found if ahead > 0.0 else replace(found, value=-found.value, low=-found.high, high=-found.low)
 
 
@@ -175,10 +175,6 @@ def paired_differences(where: str, ours: Sequence[float] | Floats, theirs: Seque
     if len(indexes) == 2 and not indexes[0].equals(indexes[1]):
         raise refusal(where, "the two have different indexes", "match them by item first, with aligned(...)")
     return numbers(where, "ours", ours) - numbers(where, "theirs", theirs)
-
-
-def _mean(totals: Floats) -> Floats:
-    return np.asarray(totals[..., 0] / totals[..., 1])
 
 
 def _items(where: str, name: str, items: Collection[Hashable]) -> list[Hashable]:

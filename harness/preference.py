@@ -75,11 +75,9 @@ def win_rate(
     0.625 [0.000, 1.000] (n=4, 3 clusters, cluster bootstrap) 1 1
     """
     check_columns("win_rate", outcomes=outcomes, clusters=clusters, seeds=seeds)
-    credit = np.array([CREDIT.get(word, np.nan) for word in outcomes])
+    credit = credit_of("win_rate", outcomes)
     read = ~np.isnan(credit)
     unparsed = len(credit) - int(read.sum())
-    if unparsed != sum(word == "unparsed" for word in outcomes):
-        check_words("win_rate", "outcomes", outcomes, (*CREDIT, "unparsed"))
     check_read("win_rate", read, right="parsed")
     return _rate("win_rate", credit[read], kept(clusters, read), kept(seeds, read), unparsed, options)
 
@@ -136,6 +134,14 @@ def harmless_rate(
     check_read(where, read, right="parsed")
     estimate = share_of(where, found[read], kept(clusters, read), kept(seeds, read), options)
     return HarmlessRate(estimate, int(np.sum(~read)))
+
+
+def credit_of(where: str, outcomes: Sequence[Outcome]) -> Floats:
+    """1, one half or 0 for each outcome, NaN for unparsed (n,); refuses any other word."""
+    credit = np.array([CREDIT.get(word, np.nan) for word in outcomes])
+    if int(np.isnan(credit).sum()) != sum(word == "unparsed" for word in outcomes):
+        check_words(where, "outcomes", outcomes, (*CREDIT, "unparsed"))
+    return credit
 
 
 def _rate(

@@ -78,6 +78,16 @@ class Groups:
             return int(self.prompts.max()) + 1
         return None if self.alone else self.count
 
+    @property
+    def seed_count(self) -> int:
+        """How many seeds there are: 0 where nobody named any."""
+        return 0 if self.seeds is None else int(self.seeds.max()) + 1
+
+    @property
+    def outermost(self) -> Ints:
+        """What is resampled first, for each row: its seed where there are seeds, or else its cluster."""
+        return self.codes if self.seeds is None else self.seeds[self.codes]
+
     def totals(self, columns: Floats) -> Floats:
         """Column totals of each cluster: (n, k) to (count, k)."""
         if self.alone:
@@ -125,10 +135,10 @@ class Totals:
         if groups.seeds is None:
             return cls((_kinds(totals),), groups)
         if groups.prompts is not None:
-            profiles = np.zeros((int(groups.prompts.max()) + 1, int(groups.seeds.max()) + 1, totals.shape[1]))
+            profiles = np.zeros((int(groups.prompts.max()) + 1, groups.seed_count, totals.shape[1]))
             profiles[groups.prompts, groups.seeds] = totals
             return cls((_kinds(profiles.reshape(len(profiles), -1)),), groups)
-        return cls(tuple(_kinds(totals[groups.seeds == seed]) for seed in range(groups.seeds.max() + 1)), groups)
+        return cls(tuple(_kinds(totals[groups.seeds == seed]) for seed in range(groups.seed_count)), groups)
 
     @classmethod
     def of_values(cls, values: Floats, groups: Groups) -> "Totals":
@@ -143,13 +153,12 @@ class Totals:
     @property
     def cells(self) -> Floats:
         """The distinct totals of clusters within seeds (m, k); one that a seed lacks is all zeros."""
-        return np.concatenate(
-            [self.by_seed(kinds).reshape(-1, self.by_seed(kinds).shape[-1]) for kinds, _ in self.parts]
-        )
+        within = [self.by_seed(kinds) for kinds, _ in self.parts]
+        return np.concatenate([totals.reshape(-1, totals.shape[-1]) for totals in within])
 
     def by_seed(self, totals: Floats) -> Floats:
         """Totals (..., columns) with seeds as an axis of their own where they are crossed: (..., seeds, k)."""
-        seeds = 1 if self.groups.prompts is None else int(self.groups.seeds.max()) + 1  # type: ignore[union-attr]
+        seeds = 1 if self.groups.prompts is None else self.groups.seed_count
         return totals.reshape(*totals.shape[:-1], seeds, -1)
 
     def exchanged(self) -> tuple[Floats, Ints]:
@@ -180,9 +189,7 @@ def drawn_weights(groups: Groups, settings: Settings) -> Iterator[Floats]:
         if seeds is None:
             drawn = rng.multinomial(count, even)
         elif groups.prompts is not None:
-            drawn = (
-                _evenly(rng, int(seeds.max()) + 1)[seeds] * _evenly(rng, int(groups.prompts.max()) + 1)[groups.prompts]
-            )
+            drawn = _evenly(rng, groups.seed_count)[seeds] * _evenly(rng, int(groups.prompts.max()) + 1)[groups.prompts]
         else:
             sizes = np.bincount(seeds)
             times = _evenly(rng, len(sizes))
@@ -194,7 +201,7 @@ def drawn_weights(groups: Groups, settings: Settings) -> Iterator[Floats]:
 
 def weights_without_one(groups: Groups) -> Iterator[Floats]:
     """Row weights that leave out one cluster, or one seed, in turn: what BCa needs."""
-    outer = groups.codes if groups.seeds is None else groups.seeds[groups.codes]
+    outer = groups.outermost
     for left_out in range(int(outer.max()) + 1):
         yield (outer != left_out).astype(np.float64)
 

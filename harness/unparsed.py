@@ -12,11 +12,11 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from harness.bootstrap import mean_of_totals
-from harness.checks import Floats, check_lengths, check_words, refusal
+from harness.checks import Floats, check_lengths, refusal
 from harness.columns import flags_of, numbers_or_none
 from harness.estimates import Estimate
 from harness.means import error_of_totals
-from harness.preference import CREDIT, Outcome
+from harness.preference import Outcome, credit_of
 from harness.proportions import proportion
 from harness.resampling import Bootstrap, Clusters, Settings, Totals, group
 
@@ -91,8 +91,7 @@ def win_rate_bounds(
     """
     where = "win_rate_bounds"
     check_lengths(where, outcomes=outcomes)
-    check_words(where, "outcomes", outcomes, (*CREDIT, "unparsed"))
-    return _bounds(where, np.array([CREDIT.get(word, np.nan) for word in outcomes]), clusters, seeds, options)
+    return _bounds(where, credit_of(where, outcomes), clusters, seeds, options)
 
 
 def soft_win_rate_bounds(
