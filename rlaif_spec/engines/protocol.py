@@ -8,14 +8,15 @@ checkpoint and ends in the same bits as if it had never been stopped.
 Texts are joined as `prompt + " " + response + end-of-text`; the two parts are tokenised apart.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from rlaif_spec.lm import LanguageModel
+from rlaif_spec.prompts import PromptLibrary
 from rlaif_spec.spec.scale import ModelSource
-from rlaif_spec.spec.settings import ResponseSettings, RewardModelSettings, RlSettings, SftSettings
+from rlaif_spec.spec.settings import LabelSettings, ResponseSettings, RewardModelSettings, RlSettings, SftSettings
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,44 @@ class Job:
     folder: Path
     seed: int
     tell: Callable[[Progress], None]
+    say: Callable[[str], None] = lambda line: None
+    """A line for the screen: a job in another process died and is continued, or is silent."""
+
+
+RewardFunction = Callable[[Sequence[Turn]], Sequence[float | None]]
+"""One number for each turn, or None where a labeler's reply could not be read."""
+
+
+@dataclass(frozen=True)
+class RewardModelScore:
+    """The score of a trained reward model: a reward that also says where it comes from.
+
+    An engine that trains in other processes loads `folder` there; one that trains in this process calls it.
+    """
+
+    folder: Path
+    score: RewardFunction
+
+    def __call__(self, turns: Sequence[Turn]) -> Sequence[float | None]:
+        """See `RewardFunction`."""
+        return self.score(turns)
+
+
+@dataclass(frozen=True)
+class LabelerScores:
+    """A labeler's expected score (direct RLAIF), in [-1, 1]: a reward that also says how the labeler is asked."""
+
+    labeler: Path
+    chat: bool
+    texts: PromptLibrary
+    contexts: Mapping[str, str]
+    """The context behind each prompt that the policy is given."""
+    settings: LabelSettings
+    score: RewardFunction
+
+    def __call__(self, turns: Sequence[Turn]) -> Sequence[float | None]:
+        """See `RewardFunction`."""
+        return self.score(turns)
 
 
 @dataclass(frozen=True)
@@ -66,7 +105,7 @@ class RlTask:
 
     prompts: Sequence[str]
     validation: Sequence[str]
-    reward: Callable[[Sequence[Turn]], list[float | None]]
+    reward: RewardFunction
     probe: Callable[[Sequence[Turn]], dict[str, float]]
     choose: Callable[[Sequence[dict[str, float]]], int]
     respond: ResponseSettings

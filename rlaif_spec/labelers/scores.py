@@ -15,10 +15,11 @@ SCORES: Final = tuple(str(score) for score in range(1, 11))
 
 def expected_scores(model: LanguageModel, prompts: Sequence[str], *, min_mass: float) -> list[float | None]:
     """Expected score in [-1, 1] for each scoring prompt; None where the reply could not be read."""
-    return [_expected(reply, min_mass) for reply in model.choice_probabilities(prompts, SCORES)]
+    return [expected_score(reply, min_mass) for reply in model.choice_probabilities(prompts, SCORES)]
 
 
-def _expected(reply: Sequence[float], min_mass: float) -> float | None:
+def expected_score(reply: Sequence[float], min_mass: float) -> float | None:
+    """Expected score in [-1, 1] by the probabilities of `SCORES`; None where they are less than `min_mass` together."""
     mass = sum(reply)
     if mass <= 0.0 or mass < min_mass:
         return None

@@ -28,10 +28,11 @@ class Context:
     engine: Engine
     store: Store
     tell: Callable[[Progress], None]
+    say: Callable[[str], None] = lambda line: None
 
     def job(self, step: AnyStep, folder: Path) -> Job:
         """Where a training step writes and what it draws its random numbers from."""
-        return Job(folder=folder, seed=step.random_seed, tell=self.tell)
+        return Job(folder=folder, seed=step.random_seed, tell=self.tell, say=self.say)
 
     def language_model(self, model: Model) -> LanguageModel:
         """An off-the-shelf model, ready to be asked."""

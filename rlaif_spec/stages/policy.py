@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from harness import proportion
-from rlaif_spec.engines.protocol import RlTask, Turn
+from rlaif_spec.engines.protocol import LabelerScores, RewardFunction, RewardModelScore, RlTask, Turn
 from rlaif_spec.labelers import expected_scores, label_pairs
 from rlaif_spec.plan.steps import LabelerChoice, LabelerScore, LastCandidate, Ratings, Responses, Rl, data_of
 from rlaif_spec.prompts import PromptLibrary
@@ -17,7 +17,6 @@ from rlaif_spec.store import read_rows, write_rows
 from rlaif_spec.tasks import TASKS
 from rlaif_spec.worlds import WORLDS, rater_probability
 
-Reward = Callable[[Sequence[Turn]], list[float | None]]
 HELD_OUT = "held_out_win_rate"
 SELECTOR = "selector_win_rate"
 ENOUGH = 100
@@ -74,21 +73,22 @@ def write_ratings(step: Ratings, folder: Path, context: Context) -> None:
     write_rows(folder / RATINGS, ratings)
 
 
-def _reward(step: Rl, context: Context) -> Reward:
+def _reward(step: Rl, context: Context) -> RewardFunction:
     if isinstance(step.reward, LabelerScore):
         return _labeler_reward(step.reward, library(step).task, _contexts(step, context), context)
-    reward_model = context.trained(step.reward)
-    return lambda turns: list(context.engine.reward_scores(reward_model, turns))
+    folder = context.trained(step.reward)
+    return RewardModelScore(folder, lambda turns: context.engine.reward_scores(folder, turns))
 
 
-def _labeler_reward(reward: LabelerScore, task: str, contexts: dict[str, str], context: Context) -> Reward:
-    model = context.language_model(reward.labeler)
+def _labeler_reward(reward: LabelerScore, task: str, contexts: dict[str, str], context: Context) -> LabelerScores:
+    folder = context.engine.open_model(reward.labeler.source)
+    chat = reward.labeler.source.chat
     texts = PromptLibrary(reward.labeler.prompts, task)
-
     asked = unread = 0
 
     def score(turns: Sequence[Turn]) -> list[float | None]:
         nonlocal asked, unread
+        model = context.engine.language_model(folder, chat=chat)
         prompts = [texts.score(contexts[turn.prompt], turn.response) for turn in turns]
         scores = expected_scores(model, prompts, min_mass=reward.settings.min_mass)
         asked += len(scores)
@@ -97,7 +97,7 @@ def _labeler_reward(reward: LabelerScore, task: str, contexts: dict[str, str], c
             check_read("reward", unread, asked, reward.settings)
         return scores
 
-    return score
+    return LabelerScores(folder, chat, texts, contexts, reward.settings, score)
 
 
 def _contexts(step: Rl, context: Context) -> dict[str, str]:

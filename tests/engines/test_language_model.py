@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from rlaif_spec.engines.choices import exclusive, paths, stems
 from rlaif_spec.engines.native.engine import NativeEngine
-from rlaif_spec.engines.native.language_model import _exclusive, _paths
 from rlaif_spec.engines.native.models import load_language_model, load_tokens
 from rlaif_spec.engines.native.sampling import drawn_tokens
 from rlaif_spec.errors import EngineError
@@ -51,14 +51,19 @@ def test_the_batch_changes_nothing(tiny_model: Path) -> None:
 
 def test_one_path_reads_all_scores() -> None:
     answers = [(score,) for score in range(1, 10)] + [(1, 0)]
-    assert _paths(answers) == [(1,)]
-    assert _paths([(1,), (2,)]) == [()]
+    assert paths(answers) == [(1,)]
+    assert paths([(1,), (2,)]) == [()]
+
+
+def test_stems_name_the_tokens_that_matter_after_each_beginning() -> None:
+    answers = [(1,), (2,), (1, 0), (1, 0, 7)]
+    assert stems(answers) == {(): [1, 2], (1,): [0], (1, 0): [7]}
 
 
 def test_the_exclusive_rule_takes_out_the_nearest_only() -> None:
     answers = [(1,), (1, 0), (1, 0, 0)]
     found = {(1,): 0.5, (1, 0): 0.3, (1, 0, 0): 0.1}
-    assert [_exclusive(answer, answers, found) for answer in answers] == pytest.approx([0.2, 0.2, 0.1])
+    assert [exclusive(answer, answers, found) for answer in answers] == pytest.approx([0.2, 0.2, 0.1])
 
 
 def test_greedy_continuations_do_not_depend_on_the_batch(tiny_model: Path) -> None:

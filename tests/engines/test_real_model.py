@@ -13,7 +13,7 @@ import torch
 from rlaif_spec.cli import main
 from rlaif_spec.engines.native.engine import NativeEngine
 from rlaif_spec.engines.native.models import load_language_model, load_tokens
-from rlaif_spec.engines.native.sources import local_folder
+from rlaif_spec.engines.sources import local_folder
 from rlaif_spec.labelers.scores import SCORES
 from rlaif_spec.prompts import PromptLibrary
 from rlaif_spec.spec.scale import Compute, ModelSource

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rlaif_spec.engines.native.models import load_tokens
-from rlaif_spec.engines.native.sources import local_folder
+from rlaif_spec.engines.sources import local_folder
 from rlaif_spec.errors import EngineError, UserError
 from rlaif_spec.spec.scale import ModelSource
 

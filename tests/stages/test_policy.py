@@ -35,7 +35,7 @@ def scores(responses: list[str], calls: int, tmp_path: Path) -> list[float | Non
     score = _labeler_reward(reward, "helpful", {"ask": "my bike is stuck ."}, context)
     found: list[float | None] = []
     for _ in range(calls):
-        found = score([Turn("ask", text) for text in responses])
+        found = list(score([Turn("ask", text) for text in responses]))
     return found
 
 

@@ -1,7 +1,6 @@
 """The native engine: the paper's training methods on torch and transformers, small enough to be read in an hour.
 
     engine          what the stages see
-    sources         from a model source to a local folder, GGUF converted on the way
     models          load, save, tokenise, pad
     sampling        generation with a generator of its own
     language_model  answers' probabilities and rationales of labelers

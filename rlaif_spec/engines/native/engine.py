@@ -12,8 +12,8 @@ from rlaif_spec.engines.native.reward_model import score_in_batches, train_rewar
 from rlaif_spec.engines.native.rl import PolicyTraining
 from rlaif_spec.engines.native.sampling import sample_all
 from rlaif_spec.engines.native.sft import train_sft
-from rlaif_spec.engines.native.sources import local_folder
 from rlaif_spec.engines.protocol import Job, PreferencePair, RlTask, Turn
+from rlaif_spec.engines.sources import local_folder
 from rlaif_spec.lm import LanguageModel
 from rlaif_spec.spec.scale import Compute, ModelSource
 from rlaif_spec.spec.settings import ResponseSettings, RewardModelSettings, RlSettings, SftSettings

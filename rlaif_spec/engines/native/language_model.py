@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from rlaif_spec.engines.choices import exclusive, paths
 from rlaif_spec.engines.native.models import Tokens, left_padded, positions
 from rlaif_spec.engines.native.sampling import in_batches, sample_all
 
@@ -30,33 +31,26 @@ class LocalLanguageModel:
         """
         answers = [tuple(self._tokens.continuation(choice)) for choice in choices]
         found: list[dict[tuple[int, ...], float]] = [{} for _ in prompts]
-        rows = [self._prompt(text) for text in prompts]
-        for path in _paths(answers):
+        rows = [prompt_ids(self._tokens, text, chat=self._chat) for text in prompts]
+        for path in paths(answers):
             for batch in in_batches([len(row) for row in rows], self._batch_size):
                 logs = self._log_probabilities([[*rows[at], *path] for at in batch], len(path))
                 for at, log in zip(batch, logs, strict=True):
                     found[at] |= _along(log, path, answers)
-        return [[_exclusive(answer, answers, row) for answer in answers] for row in found]
+        return [[exclusive(answer, answers, row) for answer in answers] for row in found]
 
     def generate(self, prompts: Sequence[str], *, max_new_tokens: int, stop: str) -> list[str]:
         """The greedy continuation of each prompt, up to end of text or the words `stop`."""
         continued = sample_all(
             self._model,
             self._tokens,
-            [self._prompt(text) for text in prompts],
+            [prompt_ids(self._tokens, text, chat=self._chat) for text in prompts],
             batch_size=self._batch_size,
             max_new_tokens=max_new_tokens,
             temperature=0.0,
             stopped=lambda ids: len(ids) % LOOK_EVERY == 0 and stop in self._tokens.text(ids[-2 * LOOK_EVERY :]),
         )
         return [self._tokens.text(ids).split(stop)[0].strip() for ids in continued]
-
-    def _prompt(self, text: str) -> list[int]:
-        if not self._chat:
-            return self._tokens.prompt(text)
-        messages = [{"role": "user", "content": text}]
-        shaped = self._tokens.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return self._tokens.continuation(str(shaped))
 
     @torch.inference_mode()
     def _log_probabilities(self, rows: list[list[int]], path: int) -> Tensor:
@@ -74,10 +68,13 @@ class LocalLanguageModel:
         return logs
 
 
-def _paths(answers: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """The fewest token paths whose reading gives the probability of every answer: all but the last token of each."""
-    stems = {answer[:-1] for answer in answers}
-    return sorted(stem for stem in stems if not any(other != stem and other[: len(stem)] == stem for other in stems))
+def prompt_ids(tokens: Tokens, text: str, *, chat: bool) -> list[int]:
+    """A prompt as the labeler reads it: the text itself, or the user's turn in the model's chat template."""
+    if not chat:
+        return tokens.prompt(text)
+    messages = [{"role": "user", "content": text}]
+    shaped = tokens.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    return tokens.continuation(str(shaped))
 
 
 def _along(log: Tensor, path: tuple[int, ...], answers: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], float]:
@@ -88,12 +85,3 @@ def _along(log: Tensor, path: tuple[int, ...], answers: Sequence[tuple[int, ...]
         if path[: len(stem)] == stem:
             found[answer] = float(sum(log[at, token] for at, token in enumerate(answer)).exp())  # type: ignore[union-attr]
     return found
-
-
-def _exclusive(
-    answer: tuple[int, ...], answers: Sequence[tuple[int, ...]], found: dict[tuple[int, ...], float]
-) -> float:
-    """Take out of an answer the probability of those that begin with it; the longest are their own."""
-    longer = [other for other in answers if len(other) > len(answer) and other[: len(answer)] == answer]
-    nearest = [one for one in longer if not any(one != two and one[: len(two)] == two for two in longer)]
-    return max(0.0, found[answer] - sum(found[other] for other in nearest))

@@ -20,13 +20,14 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from rlaif_spec.engines.native.candidates import Candidates
+from rlaif_spec.engines.candidates import Candidates
 from rlaif_spec.engines.native.checkpoint import Checkpoint, Trainable
 from rlaif_spec.engines.native.models import (
     hidden_outputs,
     load_language_model,
     load_tokens,
     right_padded,
+    save_model,
     start_scalar_model,
 )
 from rlaif_spec.engines.native.sampling import sample_all
@@ -98,7 +99,7 @@ class PolicyTraining:
 
     def run(self) -> None:
         """Train, keep candidates, and let the task choose the one that becomes the policy."""
-        candidates = Candidates(self.job.folder, self.tokens)
+        candidates = Candidates(self.job.folder)
         checkpoint = Checkpoint(self.job.folder, [self.policy, self.value], self.generator)
         if self.settings.standardize_reward:
             self._scale = self._measure_scale()
@@ -106,11 +107,14 @@ class PolicyTraining:
         def step(at: int) -> dict[str, float]:
             figures = self.step(at)
             if (at + 1) % self.settings.checkpoint_every == 0 or at + 1 == self.settings.steps:
-                candidates.keep(at + 1, self.model, self._figures_of_candidate(figures))
+                candidates.keep(at + 1, self._save, self._figures_of_candidate(figures))
             return figures
 
         train(self.job, checkpoint, self.settings.steps, step)
         candidates.choose(self.task.choose)
+
+    def _save(self, folder: Path) -> None:
+        save_model(self.model, self.tokens, folder)
 
     def step(self, at: int) -> dict[str, float]:
         """Sample, reward, update value and policy; the figures of the log."""

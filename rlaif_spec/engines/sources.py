@@ -12,9 +12,6 @@ from importlib.resources import files
 from io import StringIO
 from pathlib import Path
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
 from rlaif_spec.errors import EngineError, UserError
 from rlaif_spec.spec.scale import ModelSource
 from rlaif_spec.store import sha256_of
@@ -71,6 +68,9 @@ def _converted(file: Path) -> Path:
     folder = _cache() / f"gguf-{sha256_of(file)[:16]}"
     if folder.is_dir():
         return folder
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
     part = folder.with_name(f".{folder.name}.{os.getpid()}")
     where = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
     try:

@@ -5,9 +5,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from transformers import PreTrainedModel
-
-from rlaif_spec.engines.native.models import Tokens, save_model
 from rlaif_spec.store import SCRATCH, write_json
 
 FIGURES = "candidates.json"
@@ -16,15 +13,14 @@ FIGURES = "candidates.json"
 class Candidates:
     """Model folders `scratch/candidates/<step>`, and their figures in `candidates.json`, which stays."""
 
-    def __init__(self, folder: Path, tokens: Tokens) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._tokens = tokens
 
-    def keep(self, step: int, model: PreTrainedModel, figures: dict[str, float]) -> None:
-        """Keep the policy after `step` steps; kept again by a resumed training, it is the same."""
+    def keep(self, step: int, save: Callable[[Path], object], figures: dict[str, float]) -> None:
+        """Keep the policy after `step` steps, which `save` writes; kept again by a resumed training, it is the same."""
         path = self._path(step)
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_model(model, self._tokens, path)
+        save(path)
         rows = [row for row in self._rows() if row["step"] < step]
         self._write([*rows, {"step": float(step), **figures}], chosen=None)
 
