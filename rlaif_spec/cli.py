@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rlaif_spec.errors import RlaifSpecError, SpecError
+from rlaif_spec.errors import RlaifSpecError, SpecError, UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,10 +52,16 @@ def _validate(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from rlaif_spec.run import plan_lines, plan_rows, prepare
+    from rlaif_spec.run import plan_jobs, plan_lines, plan_rows, prepare
 
     prepared = prepare(_request(options))
-    _print(json.dumps(plan_rows(prepared), indent=2) if options.json else "\n".join(plan_lines(prepared)))
+    jobs, refusals = plan_jobs(prepared)
+    if options.json:
+        _print(json.dumps(plan_rows(prepared), indent=2))
+    else:
+        _print("\n".join([*plan_lines(prepared), *([""] if jobs else []), *jobs]).rstrip())
+    if refusals:
+        raise UserError("\n".join(refusals))
     return 0
 
 

@@ -1,11 +1,27 @@
-"""Who computes: the `Engine` protocol, and the native engine (torch and transformers)."""
+"""Who computes: the `Engine` protocol, the native engine (torch and transformers), and OpenRLHF jobs on GPUs."""
 
+from dataclasses import dataclass
 from typing import assert_never
 
 from rlaif_spec.engines.protocol import Engine
-from rlaif_spec.spec.scale import Scale
+from rlaif_spec.plan import Plan
+from rlaif_spec.plan.steps import Data
+from rlaif_spec.spec.scale import FileData, Scale
+from rlaif_spec.store import Store
 
-__all__ = ["Engine", "open_engine"]
+__all__ = ["Engine", "JobReport", "job_report", "open_engine"]
+
+
+UNKNOWN_ROWS = 100_000
+"""Taken for a plan where neither the data nor the scale says how many rows there are."""
+
+
+@dataclass(frozen=True)
+class JobReport:
+    """What a plan's jobs will be: lines to read, and why they must not start (empty where they may)."""
+
+    lines: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
 
 
 def open_engine(scale: Scale) -> Engine:
@@ -15,5 +31,34 @@ def open_engine(scale: Scale) -> Engine:
             from rlaif_spec.engines.native import NativeEngine
 
             return NativeEngine(scale.compute)
+        case "openrlhf":
+            from rlaif_spec.engines.openrlhf.engine import OpenRlhfEngine
+
+            assert scale.openrlhf is not None, "the scale's validator asks for it"  # noqa: S101
+            return OpenRlhfEngine(scale.openrlhf, scale.compute)
         case other:
             assert_never(other)
+
+
+def job_report(plan: Plan, scale: Scale, store: Store) -> JobReport:
+    """The compile report of an engine that works in jobs; empty for the native engine. Loads neither torch nor Ray."""
+    if scale.engine == "native" or scale.openrlhf is None:
+        return JobReport()
+    from rlaif_spec.engines.openrlhf.compile import compile_jobs
+    from rlaif_spec.engines.openrlhf.compile_report import refusals, report
+    from rlaif_spec.engines.openrlhf.facts import first_node
+
+    own = scale.openrlhf
+    jobs = compile_jobs(plan, own, store.root, lambda data, part: _rows(data, part, store), first_node(own))
+    return JobReport(tuple(line for job in jobs for line in report(job, own)), tuple(refusals(jobs, own)))
+
+
+def _rows(data: Data, part: str, store: Store) -> int:
+    """Rows of a part of the data: counted where it lies there, else what the scale says at most."""
+    path = store.folder(data) / f"{part}.jsonl"
+    if path.is_file():
+        with path.open("rb") as file:
+            return sum(1 for _ in file)
+    source = data.source
+    limit = getattr(source, f"max_{part}" if isinstance(source, FileData) else part)
+    return UNKNOWN_ROWS if limit is None else int(limit)

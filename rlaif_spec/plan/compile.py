@@ -10,11 +10,13 @@ AI labels are those that people labelled, as in the paper: neither arm sees on-p
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import assert_never
+from typing import Literal, assert_never
 
 from rlaif_spec.frozen import Frozen
 from rlaif_spec.plan.steps import (
+    NATIVE,
     AnyStep,
+    Asker,
     Data,
     HumanLabels,
     LabelerChoice,
@@ -22,15 +24,19 @@ from rlaif_spec.plan.steps import (
     Labels,
     LastCandidate,
     Model,
+    OpenRlhf,
     Ratings,
     Responses,
     RewardModel,
     Rl,
     Sft,
     Step,
+    Trainer,
     Verdicts,
+    Vllm,
 )
 from rlaif_spec.spec.experiment import AlignmentExperiment, Experiment, LabelerSpec, Opponent, PolicyExperiment, Size
+from rlaif_spec.spec.openrlhf import OPENRLHF
 from rlaif_spec.spec.scale import LabelerJudge, Scale
 from rlaif_spec.tasks import TaskName
 
@@ -98,9 +104,10 @@ def _data(scale: Scale, task: TaskName, contents: Mapping[str, str], seed: int) 
 
 def _policy_run(experiment: PolicyExperiment, scale: Scale, contents: Mapping[str, str], seed: int) -> PolicyRun:
     data = _data(scale, experiment.task, contents, seed)
-    sft = Sft(data=data, model=_model(scale, experiment.policy.size), settings=scale.sft)
+    model = _model(scale, experiment.policy.size)
+    sft = Sft(data=data, model=model, settings=scale.sft, trainer=_trainer(scale, "sft"))
     policy, reward_model = _policy(experiment, scale, sft)
-    responses = Responses(policy=policy, settings=scale.respond)
+    responses = Responses(policy=policy, settings=scale.respond, asked_by=_asker(scale))
     opponents = {name: _opponent(name, scale, sft) for name in experiment.compare_to}
     return PolicyRun(
         seed=seed,
@@ -115,6 +122,7 @@ def _policy_run(experiment: PolicyExperiment, scale: Scale, contents: Mapping[st
                 judge=scale.judge,
                 labeler=_model(scale, scale.judge.size),
                 settings=scale.label,
+                asked_by=_asker(scale),
             )
             for name, other in opponents.items()
             if isinstance(scale.judge, LabelerJudge)
@@ -130,11 +138,11 @@ def _policy(experiment: PolicyExperiment, scale: Scale, sft: Sft) -> tuple[Sft |
         case "sft":
             return sft, None
         case "rlhf":
-            reward_model = RewardModel(start=sft, labels=HumanLabels(), settings=scale.reward_model)
+            reward_model = _reward_model(scale, sft, HumanLabels())
             return _rl(scale, sft, reward_model), reward_model
         case "rlaif":
             labels = _labels(_labeler(experiment), scale, sft.data, part="comparisons")
-            reward_model = RewardModel(start=sft, labels=labels, settings=scale.reward_model)
+            reward_model = _reward_model(scale, sft, labels)
             return _rl(scale, sft, reward_model), reward_model
         case "d-rlaif":
             labeler = _labeler(experiment)
@@ -142,6 +150,11 @@ def _policy(experiment: PolicyExperiment, scale: Scale, sft: Sft) -> tuple[Sft |
             return _rl(scale, sft, score), None
         case other:
             assert_never(other)
+
+
+def _reward_model(scale: Scale, sft: Sft, labels: Labels | HumanLabels) -> RewardModel:
+    trainer = _trainer(scale, "reward_model")
+    return RewardModel(start=sft, labels=labels, settings=scale.reward_model, trainer=trainer)
 
 
 def _rl(scale: Scale, sft: Sft, reward: RewardModel | LabelerScore) -> Rl:
@@ -152,14 +165,42 @@ def _rl(scale: Scale, sft: Sft, reward: RewardModel | LabelerScore) -> Rl:
     if settings.select == "labeler" and scale.selector is not None:
         model = _model(scale, scale.selector.size)
         selector = LabelerChoice(judge=scale.selector, labeler=model, settings=scale.label)
-    return Rl(start=sft, reward=reward, settings=settings, respond=scale.respond, judge=scale.judge, selector=selector)
+    return Rl(
+        start=sft,
+        reward=reward,
+        settings=settings,
+        respond=scale.respond,
+        judge=scale.judge,
+        selector=selector,
+        trainer=_trainer(scale, "rl", asks=isinstance(reward, LabelerScore)),
+        asked_by=_asker(scale),
+    )
+
+
+def _trainer(scale: Scale, program: Literal["sft", "reward_model", "rl"], *, asks: bool = False) -> Trainer:
+    """Who trains, with what of its own settings changes the result."""
+    if scale.engine == "native" or scale.openrlhf is None:
+        return NATIVE
+    settings = scale.openrlhf
+    return OpenRlhf(
+        version=OPENRLHF,
+        param_dtype=settings.param_dtype,
+        flags=getattr(settings.flags, program),
+        labeler=(settings.labeler.model or "") if asks else "",
+    )
+
+
+def _asker(scale: Scale) -> Asker:
+    """Who labels, judges and samples."""
+    vllm = scale.engine == "openrlhf" and scale.openrlhf is not None and scale.openrlhf.inference == "vllm"
+    return Vllm() if vllm else NATIVE
 
 
 def _opponent(name: Opponent, scale: Scale, sft: Sft) -> Responses:
     if name == "sft":
-        return Responses(policy=sft, settings=scale.respond)
-    reward_model = RewardModel(start=sft, labels=HumanLabels(), settings=scale.reward_model)
-    return Responses(policy=_rl(scale, sft, reward_model), settings=scale.respond)
+        return Responses(policy=sft, settings=scale.respond, asked_by=_asker(scale))
+    policy = _rl(scale, sft, _reward_model(scale, sft, HumanLabels()))
+    return Responses(policy=policy, settings=scale.respond, asked_by=_asker(scale))
 
 
 def _held_out_labels(experiment: PolicyExperiment, scale: Scale, data: Data) -> Labels | None:
@@ -181,9 +222,15 @@ def _alignment_cells(experiment: AlignmentExperiment, scale: Scale, contents: Ma
 
 
 def _labels(labeler: LabelerSpec, scale: Scale, data: Data, *, part: str) -> Labels:
-    model = _model(scale, labeler.size)
     return Labels.model_validate(
-        {"data": data, "part": part, "labeler": model, "prompt": labeler.prompt, "settings": scale.label}
+        {
+            "data": data,
+            "part": part,
+            "labeler": _model(scale, labeler.size),
+            "prompt": labeler.prompt,
+            "settings": scale.label,
+            "asked_by": _asker(scale),
+        }
     )
 
 

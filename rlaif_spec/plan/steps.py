@@ -22,6 +22,35 @@ METHOD_VERSION = 3
 """Raised when a step's meaning changes, so that older artifacts are not taken for new ones."""
 
 
+class Native(Frozen):
+    """Done by the native engine: fp32 on this machine."""
+
+    kind: Literal["native"] = "native"
+
+
+class OpenRlhf(Frozen):
+    """Trained by OpenRLHF: what changes a result there, beside the settings that all engines share."""
+
+    kind: Literal["openrlhf"] = "openrlhf"
+    version: str
+    param_dtype: str
+    flags: tuple[str, ...] = ()
+    """Set by hand, beside what the compiler writes."""
+    labeler: str = ""
+    """Model at somebody else's endpoint, where d-RLAIF asks one."""
+
+
+class Vllm(Frozen):
+    """Asked through vLLM: bf16."""
+
+    kind: Literal["vllm"] = "vllm"
+
+
+NATIVE = Native()
+Trainer = Annotated[Native | OpenRlhf, Field(discriminator="kind")]
+Asker = Annotated[Native | Vllm, Field(discriminator="kind")]
+
+
 class Step(Frozen):
     """A unit of work that is done once."""
 
@@ -37,12 +66,16 @@ class Step(Frozen):
                 yield from (getattr(value, n) for n in type(value).model_fields if isinstance(getattr(value, n), Step))
 
     def summary(self) -> dict[str, Any]:
-        """The step as plain data, with each needed step replaced by its id."""
-        return {name: _shorten(getattr(self, name)) for name in type(self).model_fields}
+        """The step as plain data, with each needed step replaced by its id.
+
+        The native engine, which was there before there was another, is not named.
+        """
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: _shorten(value) for name, value in values.items() if value != NATIVE}
 
     def identity(self) -> dict[str, Any]:
         """What two equal steps have in common: the summary without limits that only decide when a step fails."""
-        found: dict[str, Any] = _without(self.summary(), "max_unparsed")
+        found: dict[str, Any] = _without(_without(self.summary(), "max_unparsed"), "parameters")
         return found
 
     @cached_property
@@ -92,6 +125,7 @@ class Sft(Step):
     data: Data
     model: Model
     settings: SftSettings
+    trainer: Trainer = NATIVE
 
 
 class Labels(Step):
@@ -103,6 +137,7 @@ class Labels(Step):
     labeler: Model
     prompt: str
     settings: LabelSettings
+    asked_by: Asker = NATIVE
 
 
 class HumanLabels(Frozen):
@@ -118,6 +153,7 @@ class RewardModel(Step):
     start: Sft
     labels: Annotated[Labels | HumanLabels, Field(discriminator="kind")]
     settings: RewardModelSettings
+    trainer: Trainer = NATIVE
 
 
 class LabelerScore(Frozen):
@@ -140,6 +176,8 @@ class Rl(Step):
     judge: Judge
     """Figures of the held-out judge stand beside the reward in the log; they choose nothing."""
     selector: "Selector"
+    trainer: Trainer = NATIVE
+    asked_by: Asker = NATIVE
 
 
 class LastCandidate(Frozen):
@@ -166,6 +204,7 @@ class Responses(Step):
     kind: Literal["responses"] = "responses"
     policy: Annotated[Sft | Rl, Field(discriminator="kind")]
     settings: ResponseSettings
+    asked_by: Asker = NATIVE
 
 
 class Ratings(Step):
@@ -185,6 +224,7 @@ class Verdicts(Step):
     judge: LabelerJudge
     labeler: Model
     settings: LabelSettings
+    asked_by: Asker = NATIVE
 
 
 AnyStep = Data | Sft | Labels | RewardModel | Rl | Responses | Ratings | Verdicts

@@ -1,6 +1,25 @@
 """Run specs: what the command line and `from rlaif_spec import ...` offer."""
 
-from rlaif_spec.run.experiment import Outcome, Prepared, Request, plan_lines, plan_rows, prepare, run_experiment
+from rlaif_spec.run.experiment import (
+    Outcome,
+    Prepared,
+    Request,
+    plan_jobs,
+    plan_lines,
+    plan_rows,
+    prepare,
+    run_experiment,
+)
 from rlaif_spec.run.screen import Screen
 
-__all__ = ["Outcome", "Prepared", "Request", "Screen", "plan_lines", "plan_rows", "prepare", "run_experiment"]
+__all__ = [
+    "Outcome",
+    "Prepared",
+    "Request",
+    "Screen",
+    "plan_jobs",
+    "plan_lines",
+    "plan_rows",
+    "prepare",
+    "run_experiment",
+]

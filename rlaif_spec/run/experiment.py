@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from rlaif_spec.engines import open_engine
+from rlaif_spec.engines import job_report, open_engine
 from rlaif_spec.errors import UserError
 from rlaif_spec.plan import AnyStep, Plan, compile_plan
 from rlaif_spec.run.provenance import commit, machine, versions
@@ -96,12 +96,21 @@ def plan_lines(prepared: Prepared) -> list[str]:
     return [prepared.scale_note, *lines, f"{open_steps} of {len(rows)} steps to do"]
 
 
+def plan_jobs(prepared: Prepared) -> tuple[list[str], list[str]]:
+    """For an engine that works in jobs: the report on each, and why they must not start; both empty otherwise."""
+    report = job_report(prepared.plan, prepared.scale, prepared.store)
+    return list(report.lines), list(report.refusals)
+
+
 def run_experiment(request: Request, screen: Screen | None = None) -> Outcome:
     """Do what is not done yet, measure, and write the result folder."""
     from rlaif_spec.report import measure, render, write_results
 
     screen = screen or Screen()
     prepared = prepare(request)
+    refusals = job_report(prepared.plan, prepared.scale, prepared.store).refusals
+    if refusals:
+        raise UserError("\n".join(refusals))
     screen.say(prepared.scale_note)
     began = time.monotonic()
     folder = request.results / prepared.name / prepared.scale.name

@@ -1,5 +1,6 @@
 """With what a result was made: versions, machine, commit; nothing secret and nothing that names the user."""
 
+import importlib.util
 import os
 import platform
 import subprocess
@@ -7,12 +8,15 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 PACKAGES: Final = ("rlaif-spec", "torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "pydantic")
+PACKAGES_OF_JOBS: Final = ("openrlhf", "ray", "deepspeed", "vllm")
+"""Named where they are installed whole; `openrlhf` alone, whose parsers are read, takes no part in a native run."""
 
 
 def versions() -> dict[str, str]:
     """Version of Python and of each package that results depend on."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    jobs = PACKAGES_OF_JOBS if importlib.util.find_spec("ray") else ()
+    for package in (*PACKAGES, *jobs):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

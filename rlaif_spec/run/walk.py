@@ -23,7 +23,7 @@ class Walk:
 
 def walk(plan: Plan, engine: Engine, store: Store, screen: Screen) -> Walk:
     """Do every step of the plan that is not finished yet."""
-    context = Context(engine=engine, store=store, tell=screen.tell)
+    context = Context(engine=engine, store=store, tell=screen.tell, say=lambda line: screen.say(f"      {line}"))
     done: list[str] = []
     reused: list[str] = []
     steps = plan.steps

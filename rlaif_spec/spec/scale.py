@@ -1,6 +1,6 @@
 """With what a spec is answered: models, data, judge, engine and every setting.
 
-Three scales are built in (`rlaif_spec/scales/*.yaml`); a user's own is a file that may say `extends: toy`
+Scales are built in (`rlaif_spec/scales/*.yaml`); a user's own is a file that may say `extends: toy`
 and change what differs. Paths are relative to the scale file and may name environment variables: `${DATA}/x.jsonl.gz`.
 """
 
@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from rlaif_spec.frozen import Frozen
 from rlaif_spec.prompts import Register, advice, parse_pair_variant
 from rlaif_spec.spec.experiment import Size
+from rlaif_spec.spec.openrlhf import OpenRlhfSettings
 from rlaif_spec.spec.settings import (
     Count,
     EvaluationSettings,
@@ -41,6 +42,8 @@ class ModelSource(Frozen):
     """Name of a GGUF file in the folder, package or repository; it is converted once and cached."""
     chat: bool = False
     """Put labeling prompts through the model's chat template."""
+    parameters: Annotated[float, Field(gt=0)] | None = None
+    """How many weights it has: `plan` reckons memory with it. No part of any key."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -155,7 +158,10 @@ class Scale(Frozen):
 
     name: Annotated[str, Field(pattern=r"^[\w.-]*\w[\w.-]*$")]
     """Names the folder of results: letters, digits, and . _ -"""
-    engine: Literal["native"] = "native"
+    engine: Literal["native", "openrlhf"] = "native"
+    """Who trains: this process (CPU or one GPU), or OpenRLHF jobs on GPUs."""
+    openrlhf: OpenRlhfSettings | None = None
+    """Needed by the engine openrlhf: its GPUs and what else the method leaves open."""
     prompts: Register
     """Which prompt texts: natural language, or the toy worlds' words."""
     sizes: Annotated[dict[Size, ModelSource], Field(min_length=1)]
@@ -173,6 +179,8 @@ class Scale(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.engine == "openrlhf" and self.openrlhf is None:
+            raise ValueError("openrlhf: the engine openrlhf needs it; add openrlhf: {gpus_per_node: 8, ...}")
         if self.rl.select == "labeler" and self.selector is None:
             raise ValueError("rl.select: labeler needs a selector; add selector: {kind: labeler, size: L}")
         if self.judge.kind == "oracle" and any(data.kind != "world" for data in self.tasks.values()):

@@ -1,10 +1,11 @@
 """Artifacts: folders named by a step's key, finished when their receipt is there."""
 
-from rlaif_spec.store.receipt import SCRATCH, Receipt, sha256_of
+from rlaif_spec.store.receipt import ENGINE_NOTE, SCRATCH, Receipt, sha256_of
 from rlaif_spec.store.rows import append_rows, read_rows, read_whole_rows, write_rows
 from rlaif_spec.store.store import Store, write_json, write_whole
 
 __all__ = [
+    "ENGINE_NOTE",
     "SCRATCH",
     "Receipt",
     "Store",

@@ -9,6 +9,8 @@ from rlaif_spec.frozen import Frozen
 NAME = "step.json"
 SCRATCH = "scratch"
 """Folder of what a step keeps only to be continued; no part of the artifact."""
+ENGINE_NOTE = "engine.json"
+"""What an engine that works in other processes says of its work: versions, command, GPU-hours."""
 
 
 class FileHash(Frozen):
@@ -25,6 +27,8 @@ class Receipt(Frozen):
     step: dict[str, Any]
     versions: dict[str, str]
     wall_seconds: float
+    engine: dict[str, Any] | None = None
+    """Where the work was done in other processes: the engine's own note."""
     files: dict[str, FileHash]
 
 

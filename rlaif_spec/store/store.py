@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from rlaif_spec.errors import ArtifactError
 from rlaif_spec.plan import Step
-from rlaif_spec.store.receipt import NAME, SCRATCH, Receipt, damage, hash_files
+from rlaif_spec.store.receipt import ENGINE_NOTE, NAME, SCRATCH, Receipt, damage, hash_files
 
 
 class Store:
@@ -84,6 +85,7 @@ class Store:
                     step=step.summary(),
                     versions=versions,
                     wall_seconds=round(time.monotonic() - began, 3),
+                    engine=_note(folder),
                     files=hash_files(folder),
                 )
                 write_whole(folder / NAME, receipt.model_dump_json(indent=2))
@@ -129,6 +131,12 @@ def _receipted(folder: Path) -> bool:
     except (OSError, ValidationError):
         return False
     return damage(folder, receipt) is None
+
+
+def _note(folder: Path) -> dict[str, Any] | None:
+    path = folder / ENGINE_NOTE
+    note: dict[str, Any] | None = json.loads(path.read_bytes()) if path.is_file() else None
+    return note
 
 
 def _redo(folder: Path) -> str:

@@ -136,7 +136,7 @@ def test_bad_input_ends_in_one_line_and_exit_code_2(bench: Path, capsys: pytest.
     assert main(["compare", "nowhere"]) == 2
     assert capsys.readouterr().err.startswith("nowhere: no results here;")
     assert main(["run", "summarize_sft.yaml", "--scale", "huge"]) == 2
-    assert "is no built-in scale (small, toy) and no file" in capsys.readouterr().err
+    assert "is no built-in scale (paper, small, toy) and no file" in capsys.readouterr().err
 
 
 def test_a_second_process_waits_for_a_step_that_another_is_doing(

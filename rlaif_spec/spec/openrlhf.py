@@ -1,0 +1,147 @@
+"""What the OpenRLHF engine needs to know beside the method: GPUs, memory, the labeler's server, and which of its
+deviations from the method the user accepts.
+
+Every field says which OpenRLHF flag it becomes. What has no field here is written out by the compiler
+(`engines/openrlhf`), or set by hand in `flags`.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from rlaif_spec.frozen import Frozen
+from rlaif_spec.spec.settings import Count
+
+OPENRLHF = "0.11.2"
+"""The one release that is supported: flags are renamed between patch releases."""
+
+Deviation = Literal["centred-advantages", "half-precision", "resume-redraws", "remote-code"]
+"""What OpenRLHF cannot do as asked (the compile report explains each):
+
+    centred-advantages  the batch mean of advantages is always subtracted
+    half-precision      weights are bf16 or fp16 (optimizer states are fp32)
+    resume-redraws      a resumed RL run draws other random numbers than one that was never stopped
+    remote-code         a model whose folder holds Python code: OpenRLHF would run it
+"""
+
+
+class Role(Frozen):
+    """GPUs of one model during RL."""
+
+    nodes: Count = 1
+    gpus: Count
+    """On each of its nodes."""
+
+
+class Colocated(Frozen):
+    """All models on the same GPUs; they sleep by turns (`--train.colocate_all`, `--vllm.enable_sleep`)."""
+
+    kind: Literal["colocated"] = "colocated"
+    gpus: Count
+    """On each node; the rest of the node is free for the labeler's server."""
+    tensor_parallel: Count = 1
+    """GPUs of one vLLM engine."""
+    gpu_memory_utilization: Annotated[float, Field(gt=0, lt=1)] = 0.5
+
+
+class Separate(Frozen):
+    """Every model on GPUs of its own."""
+
+    kind: Literal["separate"]
+    actor: Role
+    reference: Role
+    critic: Role
+    reward: Role
+    """Used where there is a reward model."""
+    engines: Count
+    """vLLM engines that write responses."""
+    tensor_parallel: Count = 1
+    gpu_memory_utilization: Annotated[float, Field(gt=0, lt=1)] = 0.9
+
+
+Placement = Annotated[Colocated | Separate, Field(discriminator="kind")]
+
+
+class LabelerEndpoint(Frozen):
+    """How d-RLAIF's labeler is asked: an OpenAI-compatible server, started for the run or found at `url`."""
+
+    url: str | None = None
+    """Base address such as http://host:8000/v1 of a server that runs already; without it one is started here."""
+    model: str | None = None
+    """Name of the model there; needed with `url`."""
+    key_variable: str = "RLAIF_SPEC_LABELER_KEY"
+    """Environment variable that holds the key, if the server wants one; the key itself stands in no file."""
+    gpus: Count = 1
+    """GPUs of the server that is started: one replica over all of them."""
+    port: Annotated[int, Field(ge=1024, le=65535)] = 8101
+    in_flight: Count = 64
+    """Requests at a time from one vLLM engine of the policy."""
+    retries: Annotated[int, Field(ge=0)] = 5
+    timeout_seconds: Annotated[float, Field(gt=0)] = 120.0
+    top_logprobs: Count = 20
+    """How many of the likeliest next tokens are read; answers beyond them count as having no probability."""
+
+    @model_validator(mode="after")
+    def _model_is_named(self) -> Self:
+        if (self.url is None) != (self.model is None):
+            raise ValueError("url and model go together: the address of a server and the name of the model there")
+        return self
+
+
+class RayCluster(Frozen):
+    """Where RL's processes run."""
+
+    address: str | None = None
+    """Dashboard address of a running cluster, such as http://head:8265; without it a head is started here."""
+    port: Annotated[int, Field(ge=1024, le=65535)] = 6379
+    dashboard_port: Annotated[int, Field(ge=1024, le=65535)] = 8265
+
+
+class ExtraFlags(Frozen):
+    """Flags given to OpenRLHF as they stand, one list a program; a flag that the compiler writes too is replaced."""
+
+    sft: tuple[str, ...] = ()
+    reward_model: tuple[str, ...] = ()
+    rl: tuple[str, ...] = ()
+
+
+class OpenRlhfSettings(Frozen):
+    """Everything about OpenRLHF that the other settings leave open."""
+
+    nodes: Count = 1
+    gpus_per_node: Count
+    supervised_gpus: Count | None = None
+    """GPUs on each node for SFT and reward model; all of them where nothing is said."""
+    placement: Placement
+    """GPUs of RL."""
+    max_tokens: Count
+    """Longest prompt and response together, in tokens (`--data.max_len`); paper: 1024 + 128."""
+    param_dtype: Literal["bf16", "fp16"] = "bf16"
+    zero_stage: Annotated[int, Field(ge=0, le=3)] = 2
+    adam_offload: bool = False
+    attention: str = "flash_attention_2"
+    """`--ds.attn_implementation`; sdpa needs no flash-attn."""
+    packing: bool = False
+    """`--ds.packing_samples`; needs flash attention."""
+    gradient_checkpointing: bool = True
+    launcher: Literal["torchrun", "deepspeed"] = "torchrun"
+    """What starts SFT and reward model."""
+    master_port: Annotated[int, Field(ge=1024, le=65535)] = 29500
+    inference: Literal["vllm", "native"] = "vllm"
+    """Who labels, judges and samples: vLLM, or torch in this process."""
+    inference_tensor_parallel: Count = 1
+    labeler: LabelerEndpoint = LabelerEndpoint()
+    ray: RayCluster = RayCluster()
+    restarts: Annotated[int, Field(ge=0)] = 2
+    """How often a job that died is started again from its last checkpoint."""
+    silent_minutes: Annotated[float, Field(gt=0)] = 60.0
+    """After so many minutes without a step the screen says so, with the likely cause."""
+    resume_every: Count = 100
+    """RL steps between two points to resume from, at most: the largest number that divides `rl.checkpoint_every`."""
+    max_checkpoints: Count = 2
+    """Optimizer states kept on disk at a time (`--ckpt.max_num`)."""
+    wandb_project: str | None = None
+    """Log to Weights & Biases too; the key comes from WANDB_API_KEY."""
+    accept: tuple[Deviation, ...] = ()
+    """Deviations from the method that are accepted; without their names here the compiler refuses."""
+    flags: ExtraFlags = ExtraFlags()
