@@ -1,0 +1,354 @@
+"""Asks an OpenAI-compatible server for probabilities of answers: d-RLAIF's labeler, in processes of their own.
+
+The server gives the likeliest next tokens as texts, so everything here is about texts: a token that is an answer
+counts for it; a token that is only the beginning of one is added to the prompt and the server is asked again. What
+such an approach cannot see: answers beyond the `top_logprobs` likeliest tokens count as having no probability.
+"""
+
+import asyncio
+import hashlib
+import json
+import math
+import os
+import random
+import socket
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from functools import partial
+from http import HTTPStatus
+from importlib import import_module
+from pathlib import Path
+from time import time
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+from urllib.parse import urlsplit
+
+from rlaif_spec.engines.openrlhf.launch.reason import masked
+from rlaif_spec.errors import EngineError, RunError, UserError
+from rlaif_spec.spec.openrlhf import LabelerEndpoint
+
+FIRST_PAUSE_SECONDS: Final = 1.0
+LONGEST_PAUSE_SECONDS: Final = 300.0
+AGAIN: Final = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
+"""Beside 5xx: what may go better the next time."""
+THIS_PROMPT: Final = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+"""What a server says to a prompt that is too long; the next prompt may be fine."""
+SPACE_TAKES: Final = 0.5
+"""Some tokenizers write the space before an answer as a token of its own. It is followed where it has so much
+probability; following it always would cost a request for each prompt."""
+LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
+
+T = TypeVar("T")
+Token = tuple[str, float]
+"""Its text and its probability."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointSettings:
+    """Where the server is and how it is asked; see `spec.openrlhf.LabelerEndpoint`."""
+
+    url: str
+    """Base address such as http://host:8000/v1."""
+    model: str
+    chat: bool
+    """The prompt is the user's turn, and answers are the assistant's."""
+    key_variable: str
+    """Environment variable that holds the key, if there is one."""
+    in_flight: int
+    retries: int
+    timeout_seconds: float
+    top_logprobs: int
+
+
+def endpoint_settings(labeler: LabelerEndpoint, *, url: str, model: str, chat: bool) -> EndpointSettings:
+    """How a scale's labeler is asked at this address."""
+    return EndpointSettings(
+        url=url,
+        model=model,
+        chat=chat,
+        key_variable=labeler.key_variable,
+        in_flight=labeler.in_flight,
+        retries=labeler.retries,
+        timeout_seconds=labeler.timeout_seconds,
+        top_logprobs=labeler.top_logprobs,
+    )
+
+
+class Unanswered(RunError):  # noqa: N818
+    """The server did not answer a prompt, after all retries or because it refuses this prompt."""
+
+
+class AnswerCache:
+    """Answers kept in a folder, so that a job that is started again asks nothing twice.
+
+    Each process appends to a JSONL file of its own and reads all files of the folder at its start. A line that a
+    killed process left unfinished is ignored.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._own = folder / f"{socket.gethostname()}-{os.getpid()}.jsonl"
+        self._known: dict[str, list[float]] = {}
+        self._whole = False
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(folder.glob("*.jsonl")):
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                self._read(line)
+
+    def get(self, key: str) -> list[float] | None:
+        """The answer kept under a key."""
+        return self._known.get(key)
+
+    def put(self, key: str, row: list[float]) -> None:
+        """Keep an answer, at once on disk."""
+        self._known[key] = row
+        line = json.dumps({"key": key, "probabilities": row}) + "\n"
+        try:
+            with self._own.open("a", encoding="utf-8") as file:
+                # The first time, an empty line ends what an earlier process of this name may have left unfinished.
+                file.write(line if self._whole else f"\n{line}")
+        except OSError as error:
+            raise EngineError(
+                f"{self._own}: answers could not be kept ({error.strerror}); make room and run again"
+            ) from error
+        self._whole = True
+
+    def _read(self, line: str) -> None:
+        try:
+            row = json.loads(line)
+            self._known[str(row["key"])] = [float(value) for value in row["probabilities"]]
+        except (ValueError, KeyError, TypeError):
+            return
+
+
+class AsyncEndpoint:
+    """One server, asked from one event loop; close it when done.
+
+    `transport` replaces the network (httpx's `transport`), for tests.
+    """
+
+    def __init__(self, settings: EndpointSettings, cache: AnswerCache | None = None, transport: Any = None) -> None:
+        self.settings = settings
+        self._cache = cache
+        self._http = _library()
+        self._key = _key(settings.key_variable)
+        self._slots = asyncio.Semaphore(settings.in_flight)
+        where = urlsplit(settings.url)
+        if where.username or where.password:
+            raise UserError(f"the labeler's url must hold no key; put it into the variable {settings.key_variable}")
+        self._client = self._http.AsyncClient(
+            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
+            timeout=settings.timeout_seconds,
+            limits=self._http.Limits(max_connections=settings.in_flight),
+            trust_env=where.hostname not in LOOPBACK,  # no proxy on the way to this machine
+            transport=transport,
+        )
+
+    async def choice_probabilities(self, prompt: str, choices: Sequence[str]) -> list[float]:
+        """P(the continuation is exactly this choice), in the order of the choices; see `rlaif_spec.lm.LanguageModel`.
+
+        A space before the answer belongs to the tokenizer: " 1" counts as "1". Unanswered if the server does not
+        answer; EngineError if it cannot be asked at all.
+        """
+        key = self._digest(prompt, choices)
+        kept = self._cache.get(key) if self._cache else None
+        if kept is not None:
+            return kept
+        found = await self._after(prompt, "", choices)
+        row = [found[choice] for choice in choices]
+        if self._cache:
+            self._cache.put(key, row)
+        return row
+
+    async def generate(self, prompt: str, *, max_new_tokens: int, stop: str) -> str:
+        """The greedy continuation of a prompt, up to the end of text or the words `stop`."""
+        choice = await self._ask(prompt, "", {"max_tokens": max_new_tokens, "stop": [stop]})
+        try:
+            text = choice["message"]["content"] if self.settings.chat else choice["text"]
+        except (KeyError, TypeError):
+            raise self._strange("no text") from None
+        return str(text or "").split(stop)[0].strip()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _after(self, prompt: str, said: str, choices: Sequence[str]) -> dict[str, float]:
+        """P(the continuation goes on to this choice and to none that is longer), given that it begins with `said`."""
+        written = {choice: (choice, f" {choice}") for choice in choices}
+        tokens = [(f"{said}{text}", share) for text, share in await self._next_tokens(prompt, said) if text]
+        stems = [
+            text
+            for text, share in tokens
+            if any(way != text and way.startswith(text) for ways in written.values() for way in ways)
+            and (text != " " or share >= SPACE_TAKES)
+        ]
+        onward = await asyncio.gather(*(self._after(prompt, stem, choices) for stem in stems))
+        below = dict(zip(stems, onward, strict=True))
+        found = dict.fromkeys(choices, 0.0)
+        for text, share in tokens:
+            longer = below.get(text, {})
+            for choice in choices:
+                found[choice] += share * longer.get(choice, 0.0)
+                if text in written[choice]:
+                    found[choice] += share * max(0.0, 1.0 - sum(longer.values()))
+        return found
+
+    async def _next_tokens(self, prompt: str, said: str) -> list[Token]:
+        """The likeliest tokens after the prompt and the beginning of an answer."""
+        top = self.settings.top_logprobs
+        wanted = {"logprobs": True, "top_logprobs": top} if self.settings.chat else {"logprobs": top}
+        choice = await self._ask(prompt, said, {"max_tokens": 1, **wanted})
+        try:
+            if self.settings.chat:
+                tokens = [(one["token"], one["logprob"]) for one in choice["logprobs"]["content"][0]["top_logprobs"]]
+            else:
+                tokens = list(choice["logprobs"]["top_logprobs"][0].items())
+            return [(str(text), math.exp(min(0.0, log))) for text, log in tokens]
+        except IndexError:  # nothing was written
+            return []
+        except (KeyError, TypeError, AttributeError):
+            raise self._strange("no probabilities of tokens") from None
+
+    async def _ask(self, prompt: str, said: str, wanted: Mapping[str, Any]) -> Any:
+        """The one choice of the server's reply."""
+        body = {"model": self.settings.model, "temperature": 0, **wanted}
+        if not self.settings.chat:
+            reply = await self._post("completions", {**body, "prompt": prompt + said})
+        else:
+            messages = [{"role": "user", "content": prompt}]
+            if said:  # vLLM's words for: go on with this turn
+                messages.append({"role": "assistant", "content": said})
+                body |= {"continue_final_message": True, "add_generation_prompt": False}
+            reply = await self._post("chat/completions", {**body, "messages": messages})
+        try:
+            return reply["choices"][0]
+        except (KeyError, IndexError, TypeError):
+            raise self._strange("no choices") from None
+
+    async def _post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The reply as parsed JSON, after as many tries as it takes."""
+        url, why, asked_to_wait = f"{self.settings.url.rstrip('/')}/{path}", "", 0.0
+        for tried in range(self.settings.retries + 1):
+            if tried:
+                await asyncio.sleep(_pause(tried, asked_to_wait))
+            try:
+                async with self._slots:
+                    reply = await self._client.post(url, json=body)
+            except self._http.TransportError as error:  # timeouts are among them
+                why, asked_to_wait = f"{type(error).__name__} {error}".strip(), 0.0
+                continue
+            if reply.status_code == HTTPStatus.OK:
+                return self._parsed(reply)
+            why = self._refusal(reply)
+            if reply.status_code in THIS_PROMPT:
+                raise Unanswered(f"{url}: {why}")
+            if reply.status_code not in AGAIN and reply.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise EngineError(f"{url}: {why}; check url, model and the key in {self.settings.key_variable}")
+            asked_to_wait = _retry_after(reply.headers.get("Retry-After"))
+        raise Unanswered(f"{url}: no answer after {self.settings.retries + 1} tries: {self._masked(why)}")
+
+    def _parsed(self, reply: Any) -> Any:
+        try:
+            return reply.json()
+        except ValueError:
+            raise self._strange("no JSON") from None
+
+    def _refusal(self, reply: Any) -> str:
+        """Status and the server's own words, in one line."""
+        try:
+            said = reply.json()
+            said = said.get("error") or said
+            text = str(said.get("message") or said) if isinstance(said, dict) else str(said)
+        except (ValueError, AttributeError):
+            text = str(reply.text)
+        return f"status {reply.status_code}: {self._masked(' '.join(text.split()))[:300]}"
+
+    def _strange(self, what: str) -> EngineError:
+        return EngineError(f"{self.settings.url}: the reply holds {what}; it must be an OpenAI-compatible server")
+
+    def _masked(self, text: str) -> str:
+        return masked(text, (self._key,))
+
+    def _digest(self, prompt: str, choices: Sequence[str]) -> str:
+        asked = [self.settings.model, self.settings.chat, self.settings.top_logprobs, prompt, list(choices)]
+        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+
+
+class EndpointLanguageModel:
+    """`rlaif_spec.lm.LanguageModel` over a server: all prompts of a call are asked at the same time.
+
+    Not within a running event loop; there, `AsyncEndpoint` is the thing.
+    """
+
+    def __init__(self, settings: EndpointSettings, cache: AnswerCache | None = None, transport: Any = None) -> None:
+        self._open = partial(AsyncEndpoint, settings, cache, transport)
+
+    def choice_probabilities(self, prompts: Sequence[str], choices: Sequence[str]) -> list[list[float]]:
+        """P(the continuation is exactly this choice), for each prompt (rows) and choice (columns)."""
+        return self._each(prompts, lambda endpoint, prompt: endpoint.choice_probabilities(prompt, choices))
+
+    def generate(self, prompts: Sequence[str], *, max_new_tokens: int, stop: str) -> list[str]:
+        """The greedy continuation of each prompt, up to the end of text or the words `stop`."""
+        return self._each(
+            prompts, lambda endpoint, prompt: endpoint.generate(prompt, max_new_tokens=max_new_tokens, stop=stop)
+        )
+
+    def _each(self, prompts: Sequence[str], ask: Callable[[AsyncEndpoint, str], Coroutine[Any, Any, T]]) -> list[T]:
+        async def all_of_them() -> list[T]:
+            async with self._open() as endpoint:
+                tasks = [asyncio.ensure_future(ask(endpoint, prompt)) for prompt in prompts]
+                try:
+                    return await asyncio.gather(*tasks)
+                finally:  # where one failed, the others are not wanted any more
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)
+
+        return asyncio.run(all_of_them())
+
+
+def _library() -> Any:
+    """httpx, by the name under which the installed huggingface_hub brings it (2.0 and later: httpx2)."""
+    for name in ("httpx", "httpx2"):
+        try:
+            return import_module(name)
+        except ModuleNotFoundError:
+            continue
+    raise EngineError("asking a labeler's server needs the package httpx; install it")
+
+
+def _key(variable: str) -> str:
+    """The key, which nobody but the server gets to see; empty where there is none."""
+    key = os.environ.get(variable, "").strip()
+    if not key.isascii() or not key.isprintable():
+        raise UserError(f"{variable}: the key holds characters that no HTTP header may hold; set it anew")
+    return key
+
+
+def _pause(tried: int, asked_to_wait: float) -> float:
+    """Seconds before the next try: doubled each time, with a random part so that not all come back at once."""
+    own = FIRST_PAUSE_SECONDS * 2.0 ** (tried - 1) * random.uniform(0.5, 1.0)
+    return min(LONGEST_PAUSE_SECONDS, max(own, asked_to_wait))
+
+
+def _retry_after(header: str | None) -> float:
+    """Seconds that the server asks to wait: a number or a date (RFC 9110, 10.2.3)."""
+    if header is None:
+        return 0.0
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time())
+    except ValueError:
+        return 0.0

@@ -1,0 +1,72 @@
+"""What is collected from a job has the native engine's meaning, whatever was masked."""
+
+import json
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlaif_spec.engines.openrlhf.collect import check_model, copy_model, rl_figures, supervised_figures, write_log
+from rlaif_spec.errors import EngineError
+
+NUMBER = st.floats(-3, 3)
+RESPONSES = st.lists(st.tuples(NUMBER, NUMBER, st.integers(1, 40), st.booleans()), min_size=1, max_size=20)
+
+
+@given(RESPONSES, st.floats(0.01, 0.5), st.floats(0.1, 5))
+def test_means_are_over_what_was_read_in_nats_and_in_the_rewards_own_units(
+    responses: list[tuple[float, float, int, bool]], coefficient: float, scale: float
+) -> None:
+    """(reward, KL, tokens, masked) of each response; OpenRLHF averages with zeros for the masked ones."""
+    kept = [(reward, kl, tokens) for reward, kl, tokens, masked in responses if not masked]
+    row = {
+        "rollout/num_samples": float(len(responses)),
+        "rollout/reward_mean": fmean(0.0 if masked else reward / scale for reward, _, _, masked in responses),
+        "rollout/response_length_mean": fmean(0.0 if masked else float(n) for _, _, n, masked in responses),
+        "return": fmean(0.0 if m else reward / scale - coefficient * kl for reward, kl, _, m in responses),
+        "unread": fmean(float(masked) for *_, masked in responses),
+        "critic_loss": 0.25,
+    }
+    figures = rl_figures(row, kl_coefficient=coefficient, reward_scale=scale)
+    assert (figures["read"], figures["unread"]) == (len(kept), len(responses) - len(kept))
+    assert figures["value_loss"] == 0.5
+    if kept:
+        assert figures["reward"] == pytest.approx(fmean(reward for reward, _, _ in kept), abs=1e-9)
+        assert figures["kl"] == pytest.approx(fmean(kl for _, kl, _ in kept), abs=1e-6)
+        assert figures["tokens"] == pytest.approx(fmean(tokens for *_, tokens in kept))
+
+
+def test_without_kl_there_is_no_figure_of_it() -> None:
+    row = {"rollout/num_samples": 2.0, "rollout/reward_mean": 1.0, "rollout/response_length_mean": 3.0, "return": 1.0}
+    assert "kl" not in rl_figures(row, kl_coefficient=0.0, reward_scale=1.0)
+
+
+def test_the_log_has_a_row_a_step_without_what_was_not_logged(tmp_path: Path) -> None:
+    write_log(
+        tmp_path,
+        [{"step": 1.0, "loss_mean": 0.7}, {"step": 2.0, "loss_mean": 0.6, "acc_mean": 0.9}],
+        supervised_figures,
+    )
+    found = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    assert found == [{"step": 1, "loss": 0.7}, {"step": 2, "loss": 0.6, "accuracy": 0.9}]
+
+
+def test_a_job_that_left_no_model_or_a_pickle_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="there is nothing"):
+        check_model(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "pytorch_model.bin").write_text("")
+    with pytest.raises(EngineError, match=r"there is config\.json, pytorch_model\.bin"):
+        check_model(tmp_path)
+
+
+def test_a_copy_takes_the_place_of_an_unfinished_one(tmp_path: Path) -> None:
+    source, target = tmp_path / "a", tmp_path / "b" / "c"
+    source.mkdir()
+    (source / "config.json").write_text("{}")
+    target.mkdir(parents=True)
+    (target / "half").write_text("")
+    copy_model(source, target)
+    assert [path.name for path in target.iterdir()] == ["config.json"]

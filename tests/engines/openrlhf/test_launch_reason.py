@@ -1,0 +1,100 @@
+"""The line of a log that says why a job ended."""
+
+from pathlib import Path
+
+import pytest
+
+from rlaif_spec.engines.openrlhf.launch.reason import TAIL_BYTES, how_it_ended, last_words, last_words_of, masked
+
+TORCHRUN = """\
+[rank1]: Traceback (most recent call last):
+[rank1]:   File "train.py", line 9, in <module>
+[rank1]:     train(args)
+[rank1]: torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 1 has 79 GiB
+[rank0]: Traceback (most recent call last):
+[rank0]: torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp:3690, remote process exited
+[rank2]: RuntimeError: [pair.cc:553] Connection closed by peer [10.0.0.1]:1
+W1124 14:00:00 4242 torch/distributed/elastic/multiprocessing/api.py:900] Sending process 1 closing signal SIGTERM
+Traceback (most recent call last):
+  File "torchrun", line 7, in <module>
+    sys.exit(main())
+torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
+============================================================
+train.py FAILED
+------------------------------------------------------------
+  exitcode  : 1 (pid: 4243)
+  traceback : To enable traceback see: https://pytorch.org/docs/stable/elastic/errors.html
+============================================================
+"""
+SIGNALLED = """\
+E1124 api.py:874] failed (exitcode: -9) local_rank: 0 (pid: 29)
+torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
+====
+train.py FAILED
+  exitcode  : -9 (pid: 29)
+  traceback : Signal 9 (SIGKILL) received by PID 29
+====
+"""
+RAY_TASK = """\
+Traceback (most recent call last):
+  File "driver.py", line 7, in <module>
+    ray.get(a.judge.remote())
+ray.exceptions.RayTaskError(JudgementError): \x1b[36mray::Labeler.judge()\x1b[39m (pid=7, ip=10.0.0.1)
+  File "driver.py", line 5, in judge
+    raise JudgementError("9 of 10")
+rlaif_spec.errors.JudgementError: 9 of 10
+(raylet) a line of somebody else
+"""
+RAY_ACTOR = """\
+Traceback (most recent call last):
+ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this task.
+\tclass_name: PolicyModelActor
+\tactor_id: 0
+The actor is dead because its worker process has died.
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (TORCHRUN, "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 1 has 79 GiB"),
+        (SIGNALLED, "traceback : Signal 9 (SIGKILL) received by PID 29"),
+        (RAY_TASK, "rlaif_spec.errors.JudgementError: 9 of 10"),
+        (
+            RAY_ACTOR,
+            "ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this task. (PolicyModelActor)",
+        ),
+        ("(PolicyModelActor pid=12, ip=10.0.0.2) AssertionError\n", "AssertionError"),
+        ("  raise ValueError(x)\nthe end of an ordinary log\n----\n", "the end of an ordinary log"),
+        ("Exception: plain\n", "Exception: plain"),
+        (" 50%|#####     | 1/2\r100%|##########| 2/2\rKeyError: 'prompt'", "KeyError: 'prompt'"),
+        ("", ""),
+        ("\n\n", ""),
+    ],
+)
+def test_the_root_is_found(text: str, words: str) -> None:
+    assert last_words(text) == words
+
+
+def test_one_short_line() -> None:
+    found = last_words("ValueError: " + "x" * 5000 + "\nmore")
+    assert len(found) == 300
+    assert found.endswith("...")
+
+
+def test_only_the_end_of_a_long_log_is_read(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("KeyError: old\n" + "step\n" * (TAIL_BYTES // 5), encoding="utf-8")
+    assert last_words_of(log) == "step"
+    assert last_words_of(tmp_path / "none") == ""
+
+
+def test_codes_in_words() -> None:
+    assert how_it_ended(-9) == how_it_ended(137) == "was ended by SIGKILL, as the system does when memory runs out"
+    assert how_it_ended(143) == "was ended by SIGTERM"
+    assert how_it_ended(2) == "ended with exit code 2"
+    assert how_it_ended(255) == "ended with exit code 255"
+
+
+def test_short_values_are_no_secrets() -> None:
+    assert masked("key sk-0123456789 at 1", ["sk-0123456789", "1", ""]) == "key *** at 1"

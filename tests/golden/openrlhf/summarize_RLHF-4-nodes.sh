@@ -1,0 +1,186 @@
+# sft
+TOKENIZERS_PARALLELISM=false WANDB_SILENT=true srun --overlap --nodes 4 --ntasks-per-node 1 python -m torch.distributed.run --nnodes 4 --nproc_per_node 8 --rdzv_backend c10d --rdzv_id train --rdzv_endpoint HEAD:29500 -m openrlhf.cli.train_sft \
+  --data.dataset /runs/.sft-9985c5c0f526/scratch/demonstrations.jsonl \
+  --data.input_key input \
+  --data.output_key output \
+  --model.model_name_or_path Qwen/Qwen2.5-1.5B-Instruct \
+  --data.dataset_split train \
+  --data.input_template '{}' \
+  --data.max_len 1152 \
+  --data.max_samples 100000000 \
+  --data.dataloader_num_workers 0 \
+  --train.batch_size 128 \
+  --train.micro_batch_size 4 \
+  --train.max_epochs 1 \
+  --train.seed 1170273574 \
+  --model.aux_loss_coef 0 \
+  --eval.steps -1 \
+  --optim adam \
+  --adam.lr 1e-05 \
+  --adam.betas 0.9 0.95 \
+  --adam.eps 1e-08 \
+  --adam.weight_decay 0 \
+  --lr_scheduler cosine_with_min_lr \
+  --lr_warmup_ratio 0.021405049396267837 \
+  --min_lr_ratio 0.1 \
+  --max_norm 1 \
+  --ds.zero_stage 2 \
+  --ds.param_dtype bf16 \
+  --ds.attn_implementation flash_attention_2 \
+  --ds.zpg 1 \
+  --ds.tensor_parallel_size 1 \
+  --ds.ring_attn_size 1 \
+  --ds.lora.rank 0 \
+  --model.gradient_checkpointing_enable \
+  --ckpt.output_dir /runs/.sft-9985c5c0f526/model \
+  --ckpt.path /runs/.sft-9985c5c0f526/scratch/checkpoints \
+  --ckpt.save_steps 227 \
+  --ckpt.max_num 2 \
+  --ckpt.max_mem 100000000 \
+  --logger.logging_steps 1 \
+  --logger.tensorboard_dir /runs/.sft-9985c5c0f526/scratch/metrics \
+  --logger.wandb.run_name train
+
+# reward-model
+TOKENIZERS_PARALLELISM=false WANDB_SILENT=true srun --overlap --nodes 4 --ntasks-per-node 1 python -m torch.distributed.run --nnodes 4 --nproc_per_node 8 --rdzv_backend c10d --rdzv_id train --rdzv_endpoint HEAD:29500 -m rlaif_spec.engines.openrlhf.entry.soft_reward_model \
+  --data.dataset /runs/.reward-model-b39de4c90bff/scratch/preferences.jsonl \
+  --eval.dataset /runs/.reward-model-b39de4c90bff/scratch/evaluation.jsonl \
+  --eval.split train \
+  --data.prompt_key prompt \
+  --data.chosen_key chosen \
+  --data.rejected_key rejected \
+  --model.loss_type sigmoid \
+  --model.margin_loss_enable \
+  --model.compute_fp32_loss_enable \
+  --ds.value_head_prefix score \
+  --model.model_name_or_path /runs/sft-9985c5c0f526/model \
+  --data.dataset_split train \
+  --data.input_template '{}' \
+  --data.max_len 1152 \
+  --data.max_samples 100000000 \
+  --data.dataloader_num_workers 0 \
+  --train.batch_size 128 \
+  --train.micro_batch_size 4 \
+  --train.max_epochs 3 \
+  --train.seed 1690897407 \
+  --model.aux_loss_coef 0 \
+  --eval.steps -1 \
+  --optim adam \
+  --adam.lr 1e-05 \
+  --adam.betas 0.9 0.95 \
+  --adam.eps 1e-08 \
+  --adam.weight_decay 0 \
+  --lr_scheduler cosine_with_min_lr \
+  --lr_warmup_ratio 0.00896551724137931 \
+  --min_lr_ratio 0.1 \
+  --max_norm 1 \
+  --ds.zero_stage 2 \
+  --ds.param_dtype bf16 \
+  --ds.attn_implementation flash_attention_2 \
+  --ds.zpg 1 \
+  --ds.tensor_parallel_size 1 \
+  --ds.ring_attn_size 1 \
+  --ds.lora.rank 0 \
+  --model.gradient_checkpointing_enable \
+  --ckpt.output_dir /runs/.reward-model-b39de4c90bff/model \
+  --ckpt.path /runs/.reward-model-b39de4c90bff/scratch/checkpoints \
+  --ckpt.save_steps 181 \
+  --ckpt.max_num 2 \
+  --ckpt.max_mem 100000000 \
+  --logger.logging_steps 1 \
+  --logger.tensorboard_dir /runs/.reward-model-b39de4c90bff/scratch/metrics \
+  --logger.wandb.run_name train
+
+# rl
+WANDB_SILENT=true python -m openrlhf.cli.train_ppo_ray \
+  --actor.model_name_or_path /runs/sft-9985c5c0f526/model \
+  --critic.model_name_or_path /runs/sft-9985c5c0f526/model \
+  --reward.model_name_or_path /runs/.rl-0651652ca19c/scratch/reward-model \
+  --data.prompt_dataset /runs/.rl-0651652ca19c/scratch/prompts.jsonl \
+  --data.prompt_split train \
+  --data.input_key input \
+  --data.label_key label \
+  --data.input_template '{}' \
+  --data.max_len 1152 \
+  --data.max_samples 100000000 \
+  --data.dataloader_num_workers 0 \
+  --rollout.max_new_tokens 128 \
+  --rollout.temperature 0.9 \
+  --rollout.top_p 1 \
+  --train.seed 1697423772 \
+  --rollout.batch_size 128 \
+  --rollout.vllm_generate_batch_size 128 \
+  --rollout.n_samples_per_prompt 1 \
+  --rollout.micro_batch_size 8 \
+  --train.batch_size 128 \
+  --train.micro_batch_size 8 \
+  --train.num_episodes 1 \
+  --train.max_epochs 1 \
+  --eval.steps -1 \
+  --algo.advantage.estimator gae \
+  --algo.advantage.gamma 1 \
+  --algo.advantage.lambd 1 \
+  --algo.advantage.no_std_norm \
+  --algo.advantage.is_correction_level off \
+  --algo.kl.init_coef 0.052631578947368425 \
+  --algo.kl.estimator k1 \
+  --reward.clip_range -1000000000 1000000000 \
+  --actor.policy_loss_type ppo \
+  --actor.loss_agg_mode token-mean \
+  --actor.eps_clip 0.2 \
+  --actor.aux_loss_coef 0 \
+  --critic.value_clip 1000000000 \
+  --critic.freezing_steps -1 \
+  --actor.optim adam \
+  --actor.adam.lr 1e-05 \
+  --actor.adam.betas 0.9 0.95 \
+  --actor.adam.eps 1e-08 \
+  --actor.adam.weight_decay 0 \
+  --actor.lr_scheduler cosine_with_min_lr \
+  --actor.lr_warmup_ratio 0.0026726973684210527 \
+  --actor.min_lr_ratio 0.1 \
+  --actor.max_norm 1 \
+  --critic.optim adam \
+  --critic.adam.lr 1e-05 \
+  --critic.adam.betas 0.9 0.95 \
+  --critic.adam.eps 1e-08 \
+  --critic.adam.weight_decay 0 \
+  --critic.lr_scheduler cosine_with_min_lr \
+  --critic.lr_warmup_ratio 0.0026726973684210527 \
+  --critic.min_lr_ratio 0.1 \
+  --critic.max_norm 1 \
+  --ds.zero_stage 2 \
+  --ds.param_dtype bf16 \
+  --ds.attn_implementation flash_attention_2 \
+  --ds.zpg 1 \
+  --ds.tensor_parallel_size 1 \
+  --ds.ring_attn_size 1 \
+  --ds.lora.rank 0 \
+  --ds.value_head_prefix score \
+  --actor.gradient_checkpointing_enable \
+  --actor.num_nodes 4 \
+  --actor.num_gpus_per_node 4 \
+  --ref.num_nodes 4 \
+  --ref.num_gpus_per_node 4 \
+  --critic.num_nodes 4 \
+  --critic.num_gpus_per_node 4 \
+  --reward.num_nodes 4 \
+  --reward.num_gpus_per_node 4 \
+  --vllm.num_engines 16 \
+  --vllm.tensor_parallel_size 1 \
+  --vllm.gpu_memory_utilization 0.5 \
+  --vllm.sync_backend nccl \
+  --vllm.enable_prefix_caching \
+  --train.colocate_all \
+  --vllm.enable_sleep \
+  --ds.enable_sleep \
+  --ckpt.output_dir /runs/.rl-0651652ca19c/model \
+  --ckpt.path /runs/.rl-0651652ca19c/scratch/checkpoints \
+  --ckpt.save_steps 96 \
+  --ckpt.max_num 2 \
+  --ckpt.max_mem 100000000 \
+  --ckpt.save_hf \
+  --ckpt.best_metric_key none \
+  --logger.logging_steps 1 \
+  --logger.tensorboard_dir /runs/.rl-0651652ca19c/scratch/metrics \
+  --logger.wandb.run_name train

@@ -1,0 +1,42 @@
+# sft
+TOKENIZERS_PARALLELISM=false WANDB_SILENT=true python -m torch.distributed.run --nnodes 1 --nproc_per_node 8 --master_addr 127.0.0.1 --master_port 29500 -m openrlhf.cli.train_sft \
+  --data.dataset /runs/.sft-9985c5c0f526/scratch/demonstrations.jsonl \
+  --data.input_key input \
+  --data.output_key output \
+  --model.model_name_or_path Qwen/Qwen2.5-1.5B-Instruct \
+  --data.dataset_split train \
+  --data.input_template '{}' \
+  --data.max_len 1152 \
+  --data.max_samples 100000000 \
+  --data.dataloader_num_workers 0 \
+  --train.batch_size 128 \
+  --train.micro_batch_size 8 \
+  --train.max_epochs 1 \
+  --train.seed 1170273574 \
+  --model.aux_loss_coef 0 \
+  --eval.steps -1 \
+  --optim adam \
+  --adam.lr 1e-05 \
+  --adam.betas 0.9 0.95 \
+  --adam.eps 1e-08 \
+  --adam.weight_decay 0 \
+  --lr_scheduler cosine_with_min_lr \
+  --lr_warmup_ratio 0.021405049396267837 \
+  --min_lr_ratio 0.1 \
+  --max_norm 1 \
+  --ds.zero_stage 2 \
+  --ds.param_dtype bf16 \
+  --ds.attn_implementation flash_attention_2 \
+  --ds.zpg 1 \
+  --ds.tensor_parallel_size 1 \
+  --ds.ring_attn_size 1 \
+  --ds.lora.rank 0 \
+  --model.gradient_checkpointing_enable \
+  --ckpt.output_dir /runs/.sft-9985c5c0f526/model \
+  --ckpt.path /runs/.sft-9985c5c0f526/scratch/checkpoints \
+  --ckpt.save_steps 227 \
+  --ckpt.max_num 2 \
+  --ckpt.max_mem 100000000 \
+  --logger.logging_steps 1 \
+  --logger.tensorboard_dir /runs/.sft-9985c5c0f526/scratch/metrics \
+  --logger.wandb.run_name train
