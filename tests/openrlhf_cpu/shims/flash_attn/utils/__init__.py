@@ -1,0 +1,1 @@
+"""Needed for `flash_attn.utils.distributed` to be found."""
