@@ -1,0 +1,1 @@
+"""OpenRLHF on a real GPU: SFT, reward model and RL of small experiments, and how fast they went."""
