@@ -44,7 +44,8 @@ slow: setup
 
 $(OPENRLHF_BIN)/rlaif-spec: tests/openrlhf_cpu/requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(OPENRLHF_VENV)
-	DS_BUILD_OPS=0 $(OPENRLHF_BIN)/pip install -q -r tests/openrlhf_cpu/requirements.txt
+	$(OPENRLHF_BIN)/pip install -q -r tests/openrlhf_cpu/requirements.txt
+	DS_BUILD_OPS=0 $(OPENRLHF_BIN)/pip install -q --no-deps --no-build-isolation deepspeed==0.19.6
 	$(OPENRLHF_BIN)/pip install -q --no-deps openrlhf==0.11.2
 	$(OPENRLHF_BIN)/pip install -q --no-deps -e .
 	touch $(OPENRLHF_BIN)/rlaif-spec

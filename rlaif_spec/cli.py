@@ -1,4 +1,4 @@
-"""The command line: `rlaif-spec validate | plan | run | compare | schema`.
+"""The command line: `rlaif-spec validate | plan | run | slurm | compare | schema`.
 
 Exit codes: 0 done, 1 it broke, 2 what was asked cannot be done. Errors are one line each on standard error.
 """
@@ -73,6 +73,14 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _slurm(options: argparse.Namespace) -> int:
+    from rlaif_spec.run import BatchOptions, Request, slurm_script
+
+    wanted = BatchOptions(options.time, options.cpus_per_node, tuple(options.option), tuple(options.setup))
+    sys.stdout.write(slurm_script(Request(spec=options.spec, scale=options.scale), wanted))
+    return 0
+
+
 def _compare(options: argparse.Namespace) -> int:
     from rlaif_spec.report import compare_results, render
 
@@ -118,6 +126,17 @@ def _parser() -> argparse.ArgumentParser:
     plan.set_defaults(command=_plan)
     run.add_argument("--quiet", action="store_true", help="print nothing but the tables")
     run.set_defaults(command=_run)
+
+    slurm = commands.add_parser(
+        "slurm", help="a script for sbatch that runs a spec over several nodes (engine openrlhf)"
+    )
+    slurm.add_argument("spec", type=Path, metavar="SPEC")
+    _add_scale(slurm)
+    slurm.add_argument("--time", default="24:00:00", help="hours:minutes:seconds (default: a day)")
+    slurm.add_argument("--cpus-per-node", type=int, default=32)
+    slurm.add_argument("--option", action="append", default=[], help="for sbatch, as in --option=--partition=gpu")
+    slurm.add_argument("--setup", action="append", default=[], help="a shell line that comes first")
+    slurm.set_defaults(command=_slurm)
 
     compare = commands.add_parser("compare", help="tables over all results: every policy against every other")
     compare.add_argument("results", nargs="?", type=Path, default=Path("results"))

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from rlaif_spec.engines.protocol import Engine
+from rlaif_spec.errors import UserError
 from rlaif_spec.plan import Plan
-from rlaif_spec.plan.steps import Data
+from rlaif_spec.plan.steps import Data, LabelerScore, Rl
 from rlaif_spec.spec.scale import FileData, Scale
 from rlaif_spec.store import Store
 
-__all__ = ["Engine", "JobReport", "job_report", "open_engine"]
+__all__ = ["BatchOptions", "Engine", "JobReport", "batch_script", "job_report", "open_engine"]
 
 
 UNKNOWN_ROWS = 100_000
@@ -51,6 +52,49 @@ def job_report(plan: Plan, scale: Scale, store: Store) -> JobReport:
     own = scale.openrlhf
     jobs = compile_jobs(plan, own, store.root, lambda data, part: _rows(data, part, store), first_node(own))
     return JobReport(tuple(line for job in jobs for line in report(job, own)), tuple(refusals(jobs, own)))
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """What a batch script needs to know beside spec and scale."""
+
+    time: str = "24:00:00"
+    cpus_per_node: int = 32
+    options: tuple[str, ...] = ()
+    """More for sbatch, such as --partition=gpu."""
+    setup: tuple[str, ...] = ()
+    """Shell lines that come first."""
+
+
+def batch_script(plan: Plan, scale: Scale, spec: str, scale_file: str, options: BatchOptions) -> str:
+    """A script for sbatch that runs the spec over the nodes of the scale; UserError where it cannot be."""
+    own = scale.openrlhf
+    if scale.engine != "openrlhf" or own is None:
+        raise UserError(
+            f"scale {scale.name}: engine {scale.engine} runs on one machine; a batch script is for openrlhf"
+        )
+    if own.ray.address is None:
+        raise UserError(
+            f"scale {scale.name}: openrlhf.ray.address: the script starts Ray, so the scale must say"
+            f" http://127.0.0.1:{own.ray.dashboard_port}"
+        )
+    from rlaif_spec.engines.openrlhf.launch.slurm import Allocation, run_script
+
+    asks = any(isinstance(step, Rl) and isinstance(step.reward, LabelerScore) for step in plan.steps)
+    allocation = Allocation(
+        job_name=scale.name,
+        nodes=own.nodes,
+        gpus_per_node=own.gpus_per_node,
+        cpus_per_node=options.cpus_per_node,
+        labeler_gpus=own.labeler.gpus if asks and own.labeler.url is None else 0,
+        time=options.time,
+        options=options.options,
+        setup=options.setup,
+        port=own.ray.port,
+        dashboard_port=own.ray.dashboard_port,
+        master_port=own.master_port,
+    )
+    return run_script(allocation, spec, scale_file)
 
 
 def _rows(data: Data, part: str, store: Store) -> int:

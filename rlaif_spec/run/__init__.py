@@ -1,5 +1,6 @@
 """Run specs: what the command line and `from rlaif_spec import ...` offer."""
 
+from rlaif_spec.engines import BatchOptions
 from rlaif_spec.run.experiment import (
     Outcome,
     Prepared,
@@ -9,10 +10,12 @@ from rlaif_spec.run.experiment import (
     plan_rows,
     prepare,
     run_experiment,
+    slurm_script,
 )
 from rlaif_spec.run.screen import Screen
 
 __all__ = [
+    "BatchOptions",
     "Outcome",
     "Prepared",
     "Request",
@@ -22,4 +25,5 @@ __all__ = [
     "plan_rows",
     "prepare",
     "run_experiment",
+    "slurm_script",
 ]

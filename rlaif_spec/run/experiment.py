@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from rlaif_spec.engines import job_report, open_engine
+from rlaif_spec.engines import BatchOptions, batch_script, job_report, open_engine
 from rlaif_spec.errors import UserError
 from rlaif_spec.plan import AnyStep, Plan, compile_plan
 from rlaif_spec.run.provenance import commit, machine, versions
@@ -100,6 +100,15 @@ def plan_jobs(prepared: Prepared) -> tuple[list[str], list[str]]:
     """For an engine that works in jobs: the report on each, and why they must not start; both empty otherwise."""
     report = job_report(prepared.plan, prepared.scale, prepared.store)
     return list(report.lines), list(report.refusals)
+
+
+def slurm_script(request: Request, options: BatchOptions) -> str:
+    """A script for sbatch that runs the spec; refused where a run would be."""
+    prepared = prepare(request)
+    _, refusals = plan_jobs(prepared)
+    if refusals:
+        raise UserError("\n".join(refusals))
+    return batch_script(prepared.plan, prepared.scale, str(request.spec), str(request.scale), options)
 
 
 def run_experiment(request: Request, screen: Screen | None = None) -> Outcome:

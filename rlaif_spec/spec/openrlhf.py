@@ -19,7 +19,7 @@ Deviation = Literal["centred-advantages", "half-precision", "resume-redraws", "r
 """What OpenRLHF cannot do as asked (the compile report explains each):
 
     centred-advantages  the batch mean of advantages is always subtracted
-    half-precision      weights are bf16 or fp16 (optimizer states are fp32)
+    half-precision      weights are bf16 or fp16 (optimizer states are fp32); so are those of a labeler that vLLM asks
     resume-redraws      a resumed RL run draws other random numbers than one that was never stopped
     remote-code         a model whose folder holds Python code: OpenRLHF would run it
 """
@@ -78,8 +78,14 @@ class LabelerEndpoint(Frozen):
     """Requests at a time from one vLLM engine of the policy."""
     retries: Annotated[int, Field(ge=0)] = 5
     timeout_seconds: Annotated[float, Field(gt=0)] = 120.0
-    top_logprobs: Count = 20
-    """How many of the likeliest next tokens are read; answers beyond them count as having no probability."""
+    top_logprobs: Count | None = None
+    """How many of the likeliest next tokens are read; answers beyond them count as having no probability. Left open:
+    200 of a server that is started here, 20 (what most hosts allow) of another."""
+
+    @property
+    def read_logprobs(self) -> int:
+        """`top_logprobs`, or what is meant where it is left open."""
+        return self.top_logprobs or (20 if self.url else 200)
 
     @model_validator(mode="after")
     def _model_is_named(self) -> Self:

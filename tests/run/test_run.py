@@ -214,3 +214,19 @@ def test_peoples_pairs_from_a_file_end_in_a_table_that_says_nothing_of_the_machi
         file.write(json.dumps({**rows[0], "id": "40", "prompt": "hi hi my bike is stuck ."}) + "\n")
     assert main(["plan", "ask.yaml", "--scale", "files.yaml"]) == 0
     assert "2 of 2 steps to do" in capsys.readouterr().out, "a changed file is other work"
+
+
+def test_a_batch_script_is_refused_where_it_could_not_run(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["slurm", "summarize_sft.yaml", *RUN]) == 2
+    assert "engine native runs on one machine" in capsys.readouterr().err
+    (bench / "my.yaml").write_text("extends: paper\nname: my\nopenrlhf: {nodes: 2}\n")
+    assert main(["slurm", "summarize_sft.yaml", "--scale", "my.yaml"]) == 2
+    assert "must say http://127.0.0.1:8265" in capsys.readouterr().err
+    (bench / "my.yaml").write_text(
+        "extends: paper\nname: my\nopenrlhf: {nodes: 2, ray: {address: 'http://127.0.0.1:8265'}}\n"
+    )
+    assert main(["slurm", "summarize_sft.yaml", "--scale", "my.yaml", "--option=--partition=gpu"]) == 0
+    text = capsys.readouterr().out
+    assert "#SBATCH --nodes=2\n" in text
+    assert "#SBATCH --partition=gpu\n" in text
+    assert "run rlaif-spec run summarize_sft.yaml --scale my.yaml" in text

@@ -147,7 +147,7 @@ def test_more_shots_than_exemplars_are_refused(tmp_path: Path) -> None:
 
 
 def test_shipped_specs_are_valid() -> None:
-    assert builtin_scales() == ["small", "toy"]
+    assert builtin_scales() == ["paper", "small", "toy"]
     for path in sorted(SPECS.glob("*.yaml")):
         check(load_experiment(path), load_scale("toy"), spec=path)
         assert path.read_text().startswith("# yaml-language-server: $schema=schema.json\n")

@@ -71,8 +71,7 @@ class Asking:
             self.release()
             from rlaif_spec.engines.openrlhf.vllm_model import VllmLanguageModel
 
-            self._vllm = VllmLanguageModel(
-                folder, chat=chat, tensor_parallel=self._own.inference_tensor_parallel, max_tokens=self._own.max_tokens
-            )
+            parallel = self._own.inference_tensor_parallel
+            self._vllm = VllmLanguageModel(folder, chat=chat, tensor_parallel=parallel)
             self._held = (folder, chat)
         return self._vllm

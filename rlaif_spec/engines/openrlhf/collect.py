@@ -21,7 +21,8 @@ LOG = "train.jsonl"
 
 def supervised_figures(row: Row) -> dict[str, float]:
     """SFT and reward model: the loss of the update, and the accuracy where there is one."""
-    figures = {"loss": row.get("loss_mean", row.get("loss")), "accuracy": row.get("acc_mean")}
+    check_finite(row, "loss_mean")
+    figures = {"loss": row["loss_mean"], "accuracy": row.get("acc_mean")}
     return {name: value for name, value in figures.items() if value is not None}
 
 
@@ -31,6 +32,7 @@ def rl_figures(row: Row, *, kl_coefficient: float, reward_scale: float) -> dict[
     A masked response has reward and return 0 there, so sums are over the others. A job's own `kl` is a mean over
     tokens; the sum over a response is what the return lacks of the reward, divided by the coefficient.
     """
+    check_finite(row, "policy_loss")
     count = row["rollout/num_samples"]
     unread = round((row.get("unread", 0.0) + row.get("unanswered", 0.0)) * count)
     read = count - unread
@@ -47,6 +49,15 @@ def rl_figures(row: Row, *, kl_coefficient: float, reward_scale: float) -> dict[
     if "critic_loss" in row:
         figures["value_loss"] = 2 * row["critic_loss"]
     return figures
+
+
+def check_finite(row: Row, loss: str) -> None:
+    """Refuse a training whose loss was NaN or infinite at a step: it is in no row, and the weights are lost with it."""
+    if loss not in row:
+        raise EngineError(
+            f"step {row['step']:.0f}: the loss was not finite, so the weights are of no use (learning rate too high, or"
+            " an update without a single response that was read); correct it, delete the step's folder and run again"
+        )
 
 
 def write_log(folder: Path, rows: Sequence[Row], figures: Callable[[Row], dict[str, float]]) -> None:

@@ -71,7 +71,7 @@ def endpoint_settings(labeler: LabelerEndpoint, *, url: str, model: str, chat: b
         in_flight=labeler.in_flight,
         retries=labeler.retries,
         timeout_seconds=labeler.timeout_seconds,
-        top_logprobs=labeler.top_logprobs,
+        top_logprobs=labeler.read_logprobs,
     )
 
 

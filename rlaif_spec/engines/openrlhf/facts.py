@@ -32,11 +32,11 @@ def visible_gpus() -> int:
 
 
 def here(own: OpenRlhfSettings, rows: int, *, evaluation_rows: int = 0, labeler_gpus: int = 0) -> Facts:
-    """The facts on a job that is about to start here."""
+    """The facts on a job that is about to start here; a Ray cluster that runs already is asked for its GPUs itself."""
     return Facts(
         rows=rows,
         evaluation_rows=evaluation_rows,
-        gpus_per_node=visible_gpus(),
+        gpus_per_node=visible_gpus() if own.ray.address is None else own.gpus_per_node,
         flash_attention=importlib.util.find_spec("flash_attn") is not None,
         nodes=own.nodes,
         labeler_gpus=labeler_gpus,

@@ -21,6 +21,9 @@ __all__ = ["Facts", "checkpoint_of", "gpus_asked", "problems", "refuse", "templa
 GROUPED: Final = ("rloo", "reinforce_baseline", "group_norm", "dr_grpo")
 """Estimators that compare the responses to one prompt."""
 
+ENOUGH_TOGETHER: Final = 8
+"""Responses of one forward pass over all actors from which it does not happen that none of them has a reward."""
+
 OFF_POLICY: Final = ("--train.async_enable", "--train.partial_rollout_enable")
 
 
@@ -173,6 +176,17 @@ def _method(settings: Settings, facts: Facts) -> Iterator[str]:
             yield settings.says(switch, "responses of an older policy are off-policy, not the method", "leave it out")
 
 
+def _masked(settings: Settings, facts: Facts) -> Iterator[str]:
+    """A labeler's failure masks a response, and OpenRLHF divides by the tokens of what goes forward together."""
+    if not settings.on("--train.agent_func_path"):
+        return
+    together = settings.size("--train.micro_batch_size") * (settings.gpus("actor") // settings.shards)
+    if together < ENOUGH_TOGETHER:
+        wrong = f"{together} responses go forward together; where all of them are masked, OpenRLHF divides by zero"
+        right = f"at least {ENOUGH_TOGETHER} over all actors, so that this takes as many failures at once"
+        yield settings.says("--train.micro_batch_size", wrong, right)
+
+
 EVERYWHERE: Final[tuple[Check, ...]] = (_templates, _attention, _checkpoints, _secrets, _hub)
 SUPERVISED: Final = (*preflight_batches.SUPERVISED, *preflight_gpus.SUPERVISED, *EVERYWHERE)
-RL: Final = (*preflight_batches.RL, *preflight_gpus.RL, *EVERYWHERE, _forgotten, _broken, _method)
+RL: Final = (*preflight_batches.RL, *preflight_gpus.RL, *EVERYWHERE, _forgotten, _broken, _method, _masked)

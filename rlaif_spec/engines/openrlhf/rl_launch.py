@@ -13,6 +13,7 @@ from pathlib import Path
 from rlaif_spec.engines.openrlhf.agent import ScoringSettings, agent_source
 from rlaif_spec.engines.openrlhf.checkpoints import drop_policies
 from rlaif_spec.engines.openrlhf.command import Command
+from rlaif_spec.engines.openrlhf.endpoint import endpoint_settings
 from rlaif_spec.engines.openrlhf.facts import first_node
 from rlaif_spec.engines.openrlhf.launch.dashboard import Cluster, unmet_gpus, wait_for_gpus
 from rlaif_spec.engines.openrlhf.launch.metrics import MetricsTail, Row
@@ -53,15 +54,10 @@ class Launch:
         labeler, asked = self.labeler, self.own.labeler
         if labeler is None:
             raise EngineError(f"{path}: only direct RLAIF has an agent")
+        url = asked.url or f"http://{first_node(self.own)}:{asked.port}/v1"
+        server = endpoint_settings(asked, url=url, model=asked.model or SERVED, chat=labeler.chat)
         settings = ScoringSettings(
-            url=asked.url or f"http://{first_node(self.own)}:{asked.port}/v1",
-            model=asked.model or SERVED,
-            chat=labeler.chat,
-            key_variable=asked.key_variable,
-            in_flight=asked.in_flight,
-            retries=asked.retries,
-            timeout_seconds=asked.timeout_seconds,
-            top_logprobs=asked.top_logprobs,
+            **vars(server),
             register=labeler.texts.register,
             task=labeler.texts.task,
             min_mass=labeler.settings.min_mass,

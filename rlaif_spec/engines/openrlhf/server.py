@@ -61,7 +61,7 @@ def server_plan(
         "port": str(labeler.port),
         "tensor-parallel-size": str(max(1, len(gpus))),
         "max-model-len": "-1",  # the model's own limit, or what the memory allows
-        "max-logprobs": str(max(LEAST_LOGPROBS, labeler.top_logprobs)),
+        "max-logprobs": str(max(LEAST_LOGPROBS, labeler.read_logprobs)),
         "generation-config": "vllm",  # greedy means greedy, whatever defaults came with the model
     }
     words = [f"--{flag}={value}" for flag, value in flags.items()]

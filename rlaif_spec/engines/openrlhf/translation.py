@@ -130,3 +130,10 @@ def _optimizer(name: str, optimizer: Optimizer, steps: int) -> Iterator[Translat
     )
     yield Translated(f"{name} schedule", "linear to a tenth", "reinterpreted", "cosine to a tenth; there is no other")
     yield Translated(f"{name}.max_grad_norm", number(optimizer.max_grad_norm), "exact", "--max_norm")
+
+
+def _warm_up(wanted: int, steps: int) -> tuple[Verdict, str]:
+    if wanted == 0:
+        return "exact", "none"
+    how = f"as a share of {steps} steps, which is rounded up to {wanted}; begins at 0, ours at a {wanted}th"
+    return "reinterpreted", how

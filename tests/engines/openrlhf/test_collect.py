@@ -28,6 +28,7 @@ def test_means_are_over_what_was_read_in_nats_and_in_the_rewards_own_units(
         "return": fmean(0.0 if m else reward / scale - coefficient * kl for reward, kl, _, m in responses),
         "unread": fmean(float(masked) for *_, masked in responses),
         "critic_loss": 0.25,
+        "policy_loss": 0.0,
     }
     figures = rl_figures(row, kl_coefficient=coefficient, reward_scale=scale)
     assert (figures["read"], figures["unread"]) == (len(kept), len(responses) - len(kept))
@@ -40,6 +41,7 @@ def test_means_are_over_what_was_read_in_nats_and_in_the_rewards_own_units(
 
 def test_without_kl_there_is_no_figure_of_it() -> None:
     row = {"rollout/num_samples": 2.0, "rollout/reward_mean": 1.0, "rollout/response_length_mean": 3.0, "return": 1.0}
+    row["policy_loss"] = 0.1
     assert "kl" not in rl_figures(row, kl_coefficient=0.0, reward_scale=1.0)
 
 
@@ -51,6 +53,14 @@ def test_the_log_has_a_row_a_step_without_what_was_not_logged(tmp_path: Path) ->
     )
     found = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
     assert found == [{"step": 1, "loss": 0.7}, {"step": 2, "loss": 0.6, "accuracy": 0.9}]
+
+
+def test_a_step_without_a_loss_was_not_finite() -> None:
+    """The event files' reader drops NaN, so a loss that is missing was one."""
+    with pytest.raises(EngineError, match="step 7: the loss was not finite"):
+        rl_figures({"step": 7.0, "rollout/num_samples": 2.0}, kl_coefficient=0.1, reward_scale=1.0)
+    with pytest.raises(EngineError, match="step 3: the loss was not finite"):
+        supervised_figures({"step": 3.0, "acc_mean": 0.5})
 
 
 def test_a_job_that_left_no_model_or_a_pickle_is_refused(tmp_path: Path) -> None:

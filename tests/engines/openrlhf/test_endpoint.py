@@ -46,8 +46,7 @@ ASKED = endpoint_settings(
     chat=False,
 )
 SCORES = [str(score) for score in range(1, 11)]
-Distribution = Mapping[str, float]
-"""Next tokens and their probabilities."""
+Distribution = Mapping[str, float]  # next tokens and their probabilities
 
 
 @pytest.fixture(autouse=True)
@@ -154,8 +153,7 @@ def test_a_real_model_behind_a_server_is_the_local_model(tiny_model: Path) -> No
     prompts = ["ask =", "ask yes no well then maybe =", "well ="]
     local: LanguageModel = LocalLanguageModel(model, tokens, chat=False, batch_size=2)
     served: LanguageModel = EndpointLanguageModel(ASKED, transport=serving(next_token))
-    choices = ["1", "2", "10", "21", "100", "yes"]
-    expected = local.choice_probabilities(prompts, choices)
+    expected = local.choice_probabilities(prompts, choices := ["1", "2", "10", "21", "100", "yes"])
     assert min(map(min, expected)) > 0.0
     for row, own in zip(served.choice_probabilities(prompts, choices), expected, strict=True):
         assert row == pytest.approx(own, abs=1e-6)

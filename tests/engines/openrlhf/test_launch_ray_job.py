@@ -45,6 +45,8 @@ def serving(respond: Respond, token: str = "") -> Iterator[FakeRay]:
             body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "null")
             fake.asked.append((self.command, self.path, body, self.headers.get("Authorization")))
             status, answer = fake.respond(self.command, self.path, body)
+            if status == 0:
+                return
             data = json.dumps(answer).encode() if status == 200 else str(answer).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
@@ -241,6 +243,28 @@ def test_an_error_of_submission_is_one_line_without_secrets(job: RayJob, monkeyp
         submit_and_wait(COMMAND, ray.cluster, job, watch())
     assert "sk-0123456789" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_a_submission_whose_answer_was_lost_is_made_once(job: RayJob, arrived: bool) -> None:
+    """`status` 0: the connection is broken without an answer."""
+    inner = ending("SUCCEEDED", code=0)
+    jobs: list[str] = []
+    broken = False
+
+    def respond(method: str, path: str, body: Any) -> Answer:
+        nonlocal broken
+        if method == "POST":
+            first, broken = not broken, True
+            if arrived or not first:
+                jobs.append(body["submission_id"])
+            return (0, "") if first else inner(method, path, body)
+        return inner(method, path, body) if jobs else (404, "no such job")
+
+    with serving(respond) as ray:
+        outcome = submit_and_wait(COMMAND, ray.cluster, job, watch())
+    assert outcome.status == "SUCCEEDED"
+    assert jobs == [outcome.submission]
 
 
 def test_nobody_there(job: RayJob) -> None:

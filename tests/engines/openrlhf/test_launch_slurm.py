@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,11 @@ def test_the_first_failure_ends_the_script(cluster: Cluster) -> None:
 def test_what_cannot_stand_in_a_script_is_refused(allocation: Allocation) -> None:
     with pytest.raises(UserError, match="SLURM"):
         sbatch_script(allocation, [SFT])
+
+
+def test_ray_leaves_the_labelers_gpus_alone_on_the_first_node() -> None:
+    text = run_script(replace(THREE, labeler_gpus=3), "spec.yaml", "my.yaml")
+    head, others = (line for line in text.splitlines() if "ray start" in line)
+    assert "--num-gpus=5" in head
+    assert "--num-gpus=8" in others
+    assert ", 21)" in text, "and waits for what is Ray's"

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rlaif_spec.engines.openrlhf.launch.dashboard import Cluster, Unreachable, cluster_gpus
+from rlaif_spec.engines.openrlhf.launch.dashboard import Cluster, Dashboard, cluster_gpus
 from rlaif_spec.engines.openrlhf.launch.process import Child
 from rlaif_spec.engines.openrlhf.launch.reason import how_it_ended, last_words_of
 from rlaif_spec.errors import EngineError
@@ -95,11 +95,10 @@ class RayHead:
         while time.monotonic() < end:
             self.check()
             try:
+                Dashboard(self.cluster).get("/api/jobs/")  # jobs and nodes are answered by different processes
                 if cluster_gpus(self.cluster):
                     return
-            except Unreachable:
-                pass
-            except EngineError:  # the dashboard answers before the parts behind it do
+            except EngineError:  # silence at first; then the dashboard answers before the parts behind it do
                 pass
             time.sleep(0.5)
         raise EngineError(f"Ray's head does not answer after {START_SECONDS:.0f} seconds; its log is {self._log}")

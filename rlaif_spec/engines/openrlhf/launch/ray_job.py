@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rlaif_spec.engines.openrlhf.command import Command
-from rlaif_spec.engines.openrlhf.launch.dashboard import Cluster, Dashboard
+from rlaif_spec.engines.openrlhf.launch.dashboard import Cluster, Dashboard, Unreachable
 from rlaif_spec.engines.openrlhf.launch.reason import how_it_ended, last_words, last_words_of, masked
 from rlaif_spec.engines.openrlhf.launch.watch import Watch
 from rlaif_spec.errors import EngineError
@@ -68,7 +68,7 @@ def submit_and_wait(command: Command, cluster: Cluster, job: RayJob, watch: Watc
     began = time.monotonic()
     log = _Log(dashboard, submission, job.log, (*hidden.values(), cluster.secret))
     try:
-        _submit(command, dashboard, submission, job, hidden)
+        _submit(command, dashboard, submission, job, hidden, watch)
         info = _wait(dashboard, submission, job, watch, log)
     except BaseException:
         _stop(dashboard, submission)
@@ -77,15 +77,36 @@ def submit_and_wait(command: Command, cluster: Cluster, job: RayJob, watch: Watc
     return _outcome(submission, info, log, time.monotonic() - began)
 
 
-def _submit(command: Command, dashboard: Dashboard, submission: str, job: RayJob, hidden: Mapping[str, str]) -> None:
-    variables = {**command.environment, **hidden}
+def _submit(
+    command: Command, dashboard: Dashboard, submission: str, job: RayJob, hidden: Mapping[str, str], watch: Watch
+) -> None:
+    """Once, however often a busy head breaks the connection: after a broken one the head is asked whether it knows."""
     body = {
         "submission_id": submission,
         "entrypoint": shlex.join(command.argv),
-        "runtime_env": {"env_vars": variables},
+        "runtime_env": {"env_vars": {**command.environment, **hidden}},
         "metadata": dict(job.metadata),
     }
-    dashboard.post("/api/jobs/", body)
+    end = time.monotonic() + job.lost_seconds
+    while True:
+        try:
+            dashboard.post("/api/jobs/", body)
+            return
+        except Unreachable:
+            if time.monotonic() > end:
+                raise
+        watch.tick()
+        time.sleep(POLL_SECONDS)
+        if _known(dashboard, submission):
+            return
+
+
+def _known(dashboard: Dashboard, submission: str) -> bool:
+    try:
+        dashboard.get(f"/api/jobs/{submission}")
+    except EngineError:
+        return False
+    return True
 
 
 def _wait(dashboard: Dashboard, submission: str, job: RayJob, watch: Watch, log: "_Log") -> Mapping[str, Any]:

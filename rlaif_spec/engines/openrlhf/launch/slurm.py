@@ -2,8 +2,8 @@
 
 A user wants the whole run: `run_script` starts Ray on every node and then `rlaif-spec run` on the first, which keeps
 receipts and keys and resumes. Its scale says `openrlhf.ray.address: http://127.0.0.1:PORT`, since the batch script
-and Ray's head are on the first node. There SFT and the reward model train on the first node only; where they need
-more nodes, `sbatch_script` runs their commands with torchrun over all of them.
+and Ray's head are on the first node; SFT and reward model go over all nodes by srun and torchrun. `sbatch_script` runs
+single commands, for who wants no runner.
 
 torchrun gets no --node_rank: with the c10d rendezvous it hands out ranks itself.
 """
@@ -29,6 +29,8 @@ class Allocation:
     nodes: int
     gpus_per_node: int
     cpus_per_node: int
+    labeler_gpus: int = 0
+    """GPUs of the first node that Ray does not get: d-RLAIF's labeler is served there."""
     time: str = "24:00:00"
     options: tuple[str, ...] = ()
     """More for sbatch, such as --partition=gpu."""
@@ -111,15 +113,18 @@ PRELUDE = (
 
 def _ray(allocation: Allocation) -> list[str]:
     """Ray over all nodes, up before the next line is run."""
-    gpus = allocation.nodes * allocation.gpus_per_node
+    gpus = allocation.nodes * allocation.gpus_per_node - allocation.labeler_gpus
     where = f'Cluster("http://127.0.0.1:{allocation.dashboard_port}")'
     check = f"from rlaif_spec.engines.openrlhf.launch import Cluster, wait_for_gpus; wait_for_gpus({where}, {gpus})"
-    size = f"--num-gpus={allocation.gpus_per_node} --num-cpus={allocation.cpus_per_node}"
+    first, size = (
+        f"--num-gpus={count} --num-cpus={allocation.cpus_per_node}"
+        for count in (allocation.gpus_per_node - allocation.labeler_gpus, allocation.gpus_per_node)
+    )
     lines = [
         "# Whoever reaches Ray's ports can run code: only who has the token of this job may.",
         "RAY_AUTH_TOKEN=$(python -c 'import secrets; print(secrets.token_hex(32))')",
         "export RAY_AUTH_TOKEN RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0",
-        f"ray start --head --block {size} --port={allocation.port} --dashboard-host=127.0.0.1 \\",
+        f"ray start --head --block {first} --port={allocation.port} --dashboard-host=127.0.0.1 \\",
         f'  --dashboard-port={allocation.dashboard_port} --temp-dir="/tmp/ray-$SLURM_JOB_ID" --disable-usage-stats &',
         'started+=("$!")',
     ]
