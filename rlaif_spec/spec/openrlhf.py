@@ -72,7 +72,7 @@ class LabelerEndpoint(Frozen):
     key_variable: str = "RLAIF_SPEC_LABELER_KEY"
     """Environment variable that holds the key, if the server wants one; the key itself stands in no file."""
     gpus: Count = 1
-    """GPUs of the server that is started: one replica over all of them."""
+    """GPUs of the server that is started: one replica over as many as divide its heads (a power of two)."""
     port: Annotated[int, Field(ge=1024, le=65535)] = 8101
     in_flight: Count = 64
     """Requests at a time from one vLLM engine of the policy."""
@@ -136,6 +136,7 @@ class OpenRlhfSettings(Frozen):
     inference: Literal["vllm", "native"] = "vllm"
     """Who labels, judges and samples: vLLM, or torch in this process."""
     inference_tensor_parallel: Count = 1
+    """GPUs over which vLLM splits a model that is asked, at most: a power of two that divides its heads."""
     labeler: LabelerEndpoint = LabelerEndpoint()
     ray: RayCluster = RayCluster()
     restarts: Annotated[int, Field(ge=0)] = 2

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rlaif_spec.engines.openrlhf.facts import tensor_parallel
 from rlaif_spec.engines.protocol import Turn
 from rlaif_spec.lm import LanguageModel
 from rlaif_spec.spec.openrlhf import OpenRlhfSettings
@@ -71,7 +72,7 @@ class Asking:
             self.release()
             from rlaif_spec.engines.openrlhf.vllm_model import VllmLanguageModel
 
-            parallel = self._own.inference_tensor_parallel
+            parallel = tensor_parallel(folder, self._own.inference_tensor_parallel)
             self._vllm = VllmLanguageModel(folder, chat=chat, tensor_parallel=parallel)
             self._held = (folder, chat)
         return self._vllm

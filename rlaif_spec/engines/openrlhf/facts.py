@@ -74,8 +74,8 @@ def check_installed() -> None:
     lacks += [] if gpus else ["an NVIDIA GPU, and none is to be seen here (nvidia-smi)"]
     if lacks:
         raise UserError(
-            f"engine openrlhf needs {' and '.join(lacks)}; on a machine with CUDA:"
-            " pip install torch && pip install --no-build-isolation 'rlaif-spec[openrlhf]';"
+            f"engine openrlhf needs {' and '.join(lacks)}; on a machine with CUDA, after torch and nvcc:"
+            " pip install --no-build-isolation 'rlaif-spec[openrlhf]' (docs/how-to/run-on-a-cluster.md);"
             " without a GPU use engine: native, such as --scale toy or small"
         )
     _check_version()
@@ -100,3 +100,11 @@ def check_folder(folder: Path, own: OpenRlhfSettings) -> None:
         )
     if not list(folder.glob("*.safetensors")):
         raise UserError(f"{folder}: no safetensors here; OpenRLHF would load a pickle; convert the model first")
+
+
+def tensor_parallel(folder: Path, limit: int) -> int:
+    """Over how many GPUs vLLM can split a model: the largest power of two up to `limit` that divides its heads."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    heads = int(config.get("text_config", config).get("num_attention_heads", 1))
+    sizes = [2**power for power in range(limit.bit_length())]
+    return max(size for size in sizes if size <= limit and heads % size == 0)

@@ -14,7 +14,7 @@ from rlaif_spec.engines.openrlhf.agent import ScoringSettings, agent_source
 from rlaif_spec.engines.openrlhf.checkpoints import drop_policies
 from rlaif_spec.engines.openrlhf.command import Command
 from rlaif_spec.engines.openrlhf.endpoint import endpoint_settings
-from rlaif_spec.engines.openrlhf.facts import first_node
+from rlaif_spec.engines.openrlhf.facts import first_node, tensor_parallel
 from rlaif_spec.engines.openrlhf.launch.dashboard import Cluster, unmet_gpus, wait_for_gpus
 from rlaif_spec.engines.openrlhf.launch.metrics import MetricsTail, Row
 from rlaif_spec.engines.openrlhf.launch.ray_head import HeadSettings, RayHead
@@ -127,11 +127,12 @@ class Launch:
 
     def _labeler_server(self, labeler: LabelerScores) -> LabelerServer:
         first = self.own.gpus_per_node - self.own.labeler.gpus
+        used = tensor_parallel(labeler.labeler, self.own.labeler.gpus)
         plan = server_plan(
             labeler.labeler,
             self.own.labeler,
             name=SERVED,
-            gpus=range(first, self.own.gpus_per_node),
+            gpus=range(first, first + used),
             host=first_node(self.own),
         )
         return LabelerServer(plan, self.place.scratch / "labeler.log")

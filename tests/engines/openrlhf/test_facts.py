@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rlaif_spec.cli import main
-from rlaif_spec.engines.openrlhf.facts import check_folder, first_node, templates, visible_gpus
+from rlaif_spec.engines.openrlhf.facts import check_folder, first_node, templates, tensor_parallel, visible_gpus
 from rlaif_spec.errors import UserError
 from rlaif_spec.spec import load_scale
 from rlaif_spec.spec.openrlhf import OpenRlhfSettings
@@ -72,3 +72,13 @@ def test_without_openrlhf_the_message_says_what_is_missing_and_what_to_do(
     assert "GPU" in line
     assert "pip install --no-build-isolation 'rlaif-spec[openrlhf]'" in line
     assert "engine: native" in line
+
+
+@pytest.mark.parametrize(
+    ("heads", "limit", "used"), [(12, 8, 4), (28, 8, 4), (64, 8, 8), (64, 6, 4), (12, 1, 1), (5, 4, 1)]
+)
+def test_a_model_is_split_over_a_power_of_two_that_divides_its_heads(
+    tmp_path: Path, heads: int, limit: int, used: int
+) -> None:
+    assert tensor_parallel(model(tmp_path, config={"num_attention_heads": heads}), limit) == used
+    assert tensor_parallel(model(tmp_path, config={"text_config": {"num_attention_heads": heads}}), limit) == used
