@@ -162,7 +162,7 @@ def test_seeds_are_in_vllms_range_and_differ() -> None:
 
 @pytest.fixture
 def real(tiny_model: Path) -> Iterator[VllmLanguageModel]:
-    pytest.importorskip("vllm")
+    pytest.importorskip("vllm.v1")  # the real one, not the stand-in of tests/openrlhf_cpu
     model = through_vllm(tiny_model, chat=False, dtype="float32", enforce_eager=True, kv_cache_memory_bytes=1 << 26)
     yield model
     model.close()
