@@ -47,10 +47,11 @@ def job_report(plan: Plan, scale: Scale, store: Store) -> JobReport:
         return JobReport()
     from rlaif_spec.engines.openrlhf.compile import compile_jobs
     from rlaif_spec.engines.openrlhf.compile_report import refusals, report
-    from rlaif_spec.engines.openrlhf.facts import first_node
+    from rlaif_spec.engines.openrlhf.facts import supervised_nodes
 
     own = scale.openrlhf
-    jobs = compile_jobs(plan, own, store.root, lambda data, part: _rows(data, part, store), first_node(own))
+    nodes = supervised_nodes(own)
+    jobs = compile_jobs(plan, own, store.root, lambda data, part: _rows(data, part, store), nodes)
     return JobReport(tuple(line for job in jobs for line in report(job, own)), tuple(refusals(jobs, own)))
 
 

@@ -1,11 +1,10 @@
 """The candidates of an RL training: policies kept on the way, of which one becomes the policy."""
 
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rlaif_spec.store import SCRATCH, write_json
+from rlaif_spec.store import SCRATCH, copy_folder, write_json
 
 FIGURES = "candidates.json"
 
@@ -28,9 +27,7 @@ class Candidates:
         """Make one candidate the model; chosen again by a resumed training, it is the same."""
         rows = self._rows()
         chosen = choose(rows)
-        model = self._folder / "model"
-        shutil.rmtree(model, ignore_errors=True)
-        shutil.copytree(self._path(int(rows[chosen]["step"])), model)
+        copy_folder(self._path(int(rows[chosen]["step"])), self._folder / "model")
         self._write(rows, chosen=chosen)
 
     def _path(self, step: int) -> Path:

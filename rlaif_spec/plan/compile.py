@@ -187,6 +187,7 @@ def _trainer(scale: Scale, program: Literal["sft", "reward_model", "rl"], *, ask
         param_dtype=settings.param_dtype,
         flags=getattr(settings.flags, program),
         labeler=(settings.labeler.model or "") if asks else "",
+        read_logprobs=settings.labeler.read_logprobs if asks else 0,
     )
 
 

@@ -38,6 +38,8 @@ class OpenRlhf(Frozen):
     """Set by hand, beside what the compiler writes."""
     labeler: str = ""
     """Model at somebody else's endpoint, where d-RLAIF asks one."""
+    read_logprobs: int = 0
+    """How many of the likeliest tokens d-RLAIF's labeler is read through."""
 
 
 class Vllm(Frozen):

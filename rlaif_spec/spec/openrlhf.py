@@ -7,7 +7,7 @@ Every field says which OpenRLHF flag it becomes. What has no field here is writt
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from rlaif_spec.frozen import Frozen
 from rlaif_spec.spec.settings import Count
@@ -23,6 +23,23 @@ Deviation = Literal["centred-advantages", "half-precision", "resume-redraws", "r
     resume-redraws      a resumed RL run draws other random numbers than one that was never stopped
     remote-code         a model whose folder holds Python code: OpenRLHF would run it
 """
+
+
+OWN_FLAGS = (
+    "--ckpt.output_dir",
+    "--ckpt.path",
+    "--ckpt.save_steps",
+    "--ckpt.save_hf",
+    "--ckpt.load_enable",
+    "--logger.tensorboard_dir",
+    "--logger.logging_steps",
+    "--logger.wandb.run_name",
+    "--data.dataset",
+    "--data.prompt_dataset",
+    "--eval.dataset",
+    "--train.agent_func_path",
+)
+"""Flags (and what begins like them) that cannot be set by hand."""
 
 
 class Role(Frozen):
@@ -110,6 +127,18 @@ class ExtraFlags(Frozen):
     reward_model: tuple[str, ...] = ()
     rl: tuple[str, ...] = ()
 
+    @field_validator("sft", "reward_model", "rl")
+    @classmethod
+    def _begins_with_a_flag(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        if words and not words[0].startswith("--"):
+            raise ValueError(f"{words[0]!r} is no flag; begin with one, such as --ds.adam_offload")
+        ours = [word.partition("=")[0] for word in words if word.startswith(OWN_FLAGS)]
+        if ours:
+            raise ValueError(
+                f"{ours[0]} is the engine's own: it finds checkpoints, figures and data by it; leave it out"
+            )
+        return words
+
 
 class OpenRlhfSettings(Frozen):
     """Everything about OpenRLHF that the other settings leave open."""
@@ -126,7 +155,7 @@ class OpenRlhfSettings(Frozen):
     zero_stage: Annotated[int, Field(ge=0, le=3)] = 2
     adam_offload: bool = False
     attention: str = "flash_attention_2"
-    """`--ds.attn_implementation`; sdpa needs no flash-attn."""
+    """`--ds.attn_implementation`; with sdpa flash-attn computes nothing, yet OpenRLHF imports it."""
     packing: bool = False
     """`--ds.packing_samples`; needs flash attention."""
     gradient_checkpointing: bool = True
@@ -145,10 +174,21 @@ class OpenRlhfSettings(Frozen):
     """After so many minutes without a step the screen says so, with the likely cause."""
     resume_every: Count = 100
     """RL steps between two points to resume from, at most: the largest number that divides `rl.checkpoint_every`."""
-    max_checkpoints: Count = 2
+    max_checkpoints: Annotated[int, Field(ge=2)] = 2
     """Optimizer states kept on disk at a time (`--ckpt.max_num`)."""
     wandb_project: str | None = None
-    """Log to Weights & Biases too; the key comes from WANDB_API_KEY."""
+    """Log RL to Weights & Biases too; the key comes from WANDB_API_KEY."""
     accept: tuple[Deviation, ...] = ()
     """Deviations from the method that are accepted; without their names here the compiler refuses."""
     flags: ExtraFlags = ExtraFlags()
+
+    @model_validator(mode="after")
+    def _several_nodes(self) -> Self:
+        if self.nodes > 1 and self.ray.address is None:
+            raise ValueError(
+                "ray.address: Ray is started here on one node only; for several name a cluster, or the one that"
+                " `rlaif-spec slurm` starts: http://127.0.0.1:8265"
+            )
+        if self.nodes > 1 and self.launcher == "deepspeed":
+            raise ValueError("launcher: deepspeed starts one node; use torchrun for several")
+        return self

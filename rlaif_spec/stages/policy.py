@@ -112,7 +112,6 @@ def _probe(
 ) -> Callable[[Sequence[Turn]], dict[str, float]]:
     """Figures of a candidate against SFT on the validation prompts, by judges that are not the reward."""
     selector = step.selector
-    model = context.language_model(selector.labeler) if isinstance(selector, LabelerChoice) else None
     task = step.start.data.task
 
     def probe(turns: Sequence[Turn]) -> dict[str, float]:
@@ -121,7 +120,9 @@ def _probe(
             for row, turn, other in zip(validation, turns, baseline, strict=True)
         ]
         figures = _oracle_figures(task, pairs) if isinstance(step.judge, OracleJudge) else {}
-        if isinstance(selector, LabelerChoice) and model is not None:
+        if isinstance(selector, LabelerChoice):
+            # Opened here, not before: an engine may have closed every model while it trained.
+            model = context.language_model(selector.labeler)
             texts = PromptLibrary(selector.labeler.prompts, task)
             labels = label_pairs(model, texts, variant_of(selector.judge.prompt), pairs, selector.settings)
             check_read("selector", unread_in(labels), len(labels), selector.settings)

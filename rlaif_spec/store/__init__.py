@@ -2,7 +2,7 @@
 
 from rlaif_spec.store.receipt import ENGINE_NOTE, SCRATCH, Receipt, sha256_of
 from rlaif_spec.store.rows import append_rows, read_rows, read_whole_rows, write_rows
-from rlaif_spec.store.store import Store, write_json, write_whole
+from rlaif_spec.store.store import Store, copy_folder, write_json, write_whole
 
 __all__ = [
     "ENGINE_NOTE",
@@ -10,6 +10,7 @@ __all__ = [
     "Receipt",
     "Store",
     "append_rows",
+    "copy_folder",
     "read_rows",
     "read_whole_rows",
     "sha256_of",

@@ -119,6 +119,16 @@ def write_whole(path: Path, text: str) -> None:
     part.replace(path)
 
 
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder so that a kill or a full disk leaves the old target, none, or the new one, never a part."""
+    part = target.with_name(f".{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(source, part)
+    shutil.rmtree(target, ignore_errors=True)
+    part.rename(target)
+
+
 def write_json(path: Path, value: object) -> None:
     """Write plain data as JSON; NaN is refused."""
     write_whole(path, json.dumps(value, indent=2, allow_nan=False) + "\n")

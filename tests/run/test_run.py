@@ -219,7 +219,7 @@ def test_peoples_pairs_from_a_file_end_in_a_table_that_says_nothing_of_the_machi
 def test_a_batch_script_is_refused_where_it_could_not_run(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["slurm", "summarize_sft.yaml", *RUN]) == 2
     assert "engine native runs on one machine" in capsys.readouterr().err
-    (bench / "my.yaml").write_text("extends: paper\nname: my\nopenrlhf: {nodes: 2}\n")
+    (bench / "my.yaml").write_text("extends: paper\nname: my\n")
     assert main(["slurm", "summarize_sft.yaml", "--scale", "my.yaml"]) == 2
     assert "must say http://127.0.0.1:8265" in capsys.readouterr().err
     (bench / "my.yaml").write_text(

@@ -8,11 +8,13 @@ import pytest
 from rlaif_spec.engines.protocol import Turn
 from rlaif_spec.errors import JudgementError
 from rlaif_spec.lm import LanguageModel, ScriptedModel
-from rlaif_spec.plan.steps import LabelerScore, Model
+from rlaif_spec.plan import compile_plan
+from rlaif_spec.plan.steps import LabelerScore, Model, Rl
+from rlaif_spec.spec import load_experiment, load_scale
 from rlaif_spec.spec.scale import ModelSource
 from rlaif_spec.spec.settings import LabelSettings
 from rlaif_spec.stages.context import Context
-from rlaif_spec.stages.policy import ENOUGH, _labeler_reward
+from rlaif_spec.stages.policy import ENOUGH, _labeler_reward, _probe
 from rlaif_spec.store import Store
 
 
@@ -49,3 +51,21 @@ def test_too_many_unread_scores_end_the_training_over_all_its_steps(tmp_path: Pa
     assert scores(batch, ENOUGH // 10 - 1, tmp_path)[-1] is None, "too few to judge"
     with pytest.raises(JudgementError, match=r"reward: 10 of 100 replies could not be read, .* \(0.05\)"):
         scores(batch, ENOUGH // 10, tmp_path)
+
+
+def test_a_selector_is_opened_when_candidates_are_judged_and_not_before(tmp_path: Path) -> None:
+    """An engine that trains in jobs closes every model that is held when a job starts."""
+    spec = Path(__file__).parents[2] / "specs" / "summarize_dRLAIF.yaml"
+    plan = compile_plan(load_experiment(spec), load_scale("toy"))
+    (step, *_) = [step for step in plan.steps if isinstance(step, Rl)]
+    opened: list[Path] = []
+
+    class Counting(ScriptedEngine):
+        def language_model(self, folder: Path, *, chat: bool) -> LanguageModel:
+            opened.append(folder)
+            return super().language_model(folder, chat=chat)
+
+    engine: Any = Counting()
+    context = Context(engine=engine, store=Store(tmp_path), tell=lambda progress: None)
+    _probe(step, [], [], context)
+    assert opened == []

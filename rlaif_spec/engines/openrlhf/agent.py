@@ -42,8 +42,6 @@ class ScoringSettings(EndpointSettings):
     """Share of responses that may stay without a reward."""
     cache: str | None = None
     """Folder of answers that earlier processes got."""
-    reward_scale: float = 1.0
-    """What scores in [-1, 1] are divided by."""
 
 
 @dataclass
@@ -108,8 +106,7 @@ class ScoringAgent:
         score = await self._score(str(output["label"]), response_text(output, tokenizer))
         if isinstance(score, str):
             return {**output, "action_ranges": [], "reward": 0.0, "scores": 0.0, "extra_logs": figures(missing=score)}
-        reward = score / self._settings.reward_scale
-        return {**output, "reward": reward, "scores": reward, "extra_logs": figures(labeler_score=5.5 + 4.5 * score)}
+        return {**output, "reward": score, "scores": score, "extra_logs": figures(labeler_score=5.5 + 4.5 * score)}
 
     async def _score(self, context: str, response: str) -> float | Missing:
         """In [-1, 1], or why there is none."""

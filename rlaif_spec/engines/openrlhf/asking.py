@@ -4,6 +4,7 @@ Through vLLM, or through the native engine where the scale says `inference: nati
 fp32: vLLM has no such head. Only one model is held at a time, and none while a job trains on the same GPUs.
 """
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +65,7 @@ class Asking:
         self._vllm = self._native = self._held = None
         import torch
 
+        gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 

@@ -24,14 +24,20 @@ def last_checkpoint(folder: Path) -> str:
     return name if name and (folder / name).is_dir() else ""
 
 
-def settled(folder: Path) -> str:
-    """The last checkpoint that both models of RL have, and both told to resume from it; empty where there is none."""
+def settled(folder: Path, every: int) -> str:
+    """The last checkpoint that both models of RL have, and both told to resume from it; empty where there is none.
+
+    At a candidate (each `every` steps) the policy is written after the checkpoint. One that a kill left without it is
+    passed over, or the candidate would be lost.
+    """
     models = [folder / "_actor", folder / "_critic"]
     last = [last_checkpoint(model) for model in models]
     if not all(last):
         return ""
     common = set.intersection(*({path.name for path in model.glob(f"{STEP}*")} for model in models))
-    whole = [name for name in common if step_of(name) <= min(map(step_of, last))]
+    kept = policies(folder)
+    usable = [name for name in common if step_of(name) % every or step_of(name) in kept]
+    whole = [name for name in usable if step_of(name) <= min(map(step_of, last))]
     if not whole:
         return ""
     chosen = max(whole, key=step_of)
@@ -50,9 +56,9 @@ def drop_policies(folder: Path, every: int) -> None:
 
 
 def policies(folder: Path) -> dict[int, Path]:
-    """The policies written so far, by step."""
+    """The policies that were written to the end, by step: the tokenizer's files come last."""
     found = {step_of(path.name.removesuffix(POLICIES)): path for path in folder.glob(f"{STEP}*{POLICIES}")}
-    return {step: path for step, path in found.items() if (path / "config.json").is_file()}
+    return {step: path for step, path in found.items() if (path / "tokenizer_config.json").is_file()}
 
 
 def step_of(name: str) -> int:

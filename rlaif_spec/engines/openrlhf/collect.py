@@ -1,11 +1,11 @@
 """From what an OpenRLHF job leaves to the artifacts that every engine writes: `train.jsonl`, the model, a note.
 
 Figures have the native engine's names and units: `reward` is the mean of what was read, `kl` the mean over responses of
-the summed log-ratio in nats, `tokens` the mean length of a response with its end-of-text token.
+the summed log-ratio in nats, `tokens` the mean length of a response with its end-of-text token. `cut` is the share of
+responses that reached their limit without one, which OpenRLHF scores at their last token.
 """
 
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -44,6 +44,8 @@ def rl_figures(row: Row, *, kl_coefficient: float, reward_scale: float) -> dict[
         "read": float(read),
         "unread": float(unread),
     }
+    if "rollout/truncated_rate" in row:
+        figures["cut"] = row["rollout/truncated_rate"]
     if kl_coefficient > 0 and "return" in row:
         figures["kl"] = (reward - row["return"]) * share / kl_coefficient
     if "critic_loss" in row:
@@ -87,13 +89,3 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def copy_model(source: Path, target: Path) -> None:
-    """A model folder, whole or not at all."""
-    part = target.with_name(f".{target.name}.part")
-    for folder in (part, target):
-        shutil.rmtree(folder, ignore_errors=True)
-    part.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(source, part)
-    part.rename(target)

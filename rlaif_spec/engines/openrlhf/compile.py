@@ -47,9 +47,8 @@ class CompiledJob:
         return {row.deviation for row in self.translation if row.deviation is not None}
 
 
-def compile_jobs(plan: Plan, own: OpenRlhfSettings, runs: Path, rows: Rows, head: str) -> list[CompiledJob]:
-    """Every training step of the plan that OpenRLHF does, in the order of the plan."""
-    nodes = Nodes(own.nodes, own.supervised_gpus or own.gpus_per_node, head)
+def compile_jobs(plan: Plan, own: OpenRlhfSettings, runs: Path, rows: Rows, nodes: Nodes) -> list[CompiledJob]:
+    """Every training step of the plan that OpenRLHF does, in the order of the plan; `nodes` of SFT and reward model."""
     steps = [step for step in plan.steps if isinstance(step, Sft | RewardModel | Rl) and _is_ours(step)]
     return [_compiled(step, own, nodes, runs, rows) for step in steps]
 
@@ -72,9 +71,10 @@ def _compiled(step: Sft | RewardModel | Rl, own: OpenRlhfSettings, nodes: Nodes,
             command = reward_model_command(place, count, step.settings, own, nodes)
         case Rl():
             count = step.settings.steps * step.settings.batch_size
-            place = Place.within(folder, trained(runs, step.start), PROMPTS, step.random_seed)
+            place = Place.within(folder, trained(runs, step.start), PROMPTS, step.random_seed).for_candidates()
             reward = _reward(step, place, runs)
-            command = rl_command(place, reward, Method(step.settings, step.respond), own, nodes)
+            everywhere = Nodes(own.nodes, own.gpus_per_node)
+            command = rl_command(place, reward, Method(step.settings, step.respond), own, everywhere)
     return CompiledJob(step, command, count, translation(step, count, own, nodes))
 
 

@@ -7,6 +7,7 @@ Nothing is loaded or fetched. Memory is that of weights, gradients and optimizer
 from collections.abc import Iterator
 
 from rlaif_spec.engines.openrlhf.compile import CompiledJob
+from rlaif_spec.engines.openrlhf.data import EVALUATION_ROWS
 from rlaif_spec.engines.openrlhf.facts import templates
 from rlaif_spec.engines.openrlhf.parsers import checked, installed
 from rlaif_spec.engines.openrlhf.preflight import Facts, gpus_asked, problems
@@ -40,7 +41,7 @@ def _problems(job: CompiledJob, own: OpenRlhfSettings) -> list[str]:
     assert job.command is not None  # noqa: S101
     facts = Facts(
         rows=job.rows,
-        evaluation_rows=min(64, job.rows) if isinstance(job.step, RewardModel) else 0,
+        evaluation_rows=min(EVALUATION_ROWS, job.rows) if isinstance(job.step, RewardModel) else 0,
         gpus_per_node=own.gpus_per_node,
         flash_attention=True,
         nodes=own.nodes,
@@ -85,6 +86,8 @@ def _needs(job: CompiledJob, own: OpenRlhfSettings) -> Iterator[str]:
     each = ", ".join(f"{role} {count}" for role, count in asked.items() if count and role != "total")
     served = f" and {labeler} for the labeler's server" if labeler else ""
     yield f"GPUs: {asked['total']} ({each}){served}, of {own.nodes} x {own.gpus_per_node}"
+    if own.nodes > 1 and not isinstance(job.step, Rl):
+        yield f"nodes: {own.nodes} within a SLURM allocation, else this one"
     yield f"memory: {_memory(job, own, asked)}"
     yield f"tokens: {_tokens(job, own)}"
     for line in waits(job.command):
@@ -98,23 +101,38 @@ def _memory(job: CompiledJob, own: OpenRlhfSettings, asked: dict[str, int]) -> s
         return "not reckoned; say how many parameters the model has (sizes.XS.parameters in the scale)"
     if not isinstance(job.step, Rl):
         return f"{_trained(parameters, asked['total'], own) / GIGABYTE:.1f} GB a GPU, and activations"
-    frozen = HALF * parameters / GIGABYTE
-    if isinstance(own.placement, Colocated):
-        each = _trained(parameters, asked["total"], own) / GIGABYTE
-        share = f"{own.placement.gpu_memory_utilization:.0%} of the GPU for vLLM"
-        return f"by turns {each:.1f} GB a GPU for the policy, as much for the value model, {share}; and activations"
-    roles = {name: _trained(parameters, asked[name], own) / GIGABYTE for name in ("actor", "critic")}
-    trained = ", ".join(f"{name} {size:.1f} GB" for name, size in roles.items())
-    return f"a GPU: {trained}, reference and reward model {frozen:.1f} GB each, and activations"
+    return _rl_memory(job.step, parameters, own, asked)
+
+
+def _rl_memory(step: Rl, parameters: float, own: OpenRlhfSettings, asked: dict[str, int]) -> str:
+    copies = ["policy", "value model", "reference", *([] if _asks(step) else ["reward model"])]
+    if not isinstance(own.placement, Colocated):
+        roles = {name: _trained(parameters, asked[name], own) / GIGABYTE for name in ("actor", "critic")}
+        trained = ", ".join(f"{name} {size:.1f} GB" for name, size in roles.items())
+        frozen = HALF * parameters / GIGABYTE
+        return f"a GPU: {trained}, {' and '.join(copies[2:])} {frozen:.1f} GB each, and activations"
+    gpus = asked["total"]
+    weights = _weights(parameters, gpus, own)
+    always, update = len(copies) * weights / GIGABYTE, (_trained(parameters, gpus, own) - weights) / GIGABYTE
+    share = f"{own.placement.gpu_memory_utilization:.0%} of the GPU"
+    return (
+        f"a GPU: {always:.1f} GB always ({', '.join(copies)}), beside it by turns {update:.1f} GB and activations in"
+        f" an update, or vLLM's {share}"
+    )
+
+
+def _weights(parameters: float, gpus: int, own: OpenRlhfSettings) -> float:
+    """Bytes of one model's weights on each GPU: sleep moves optimizer states and gradients away, and not these."""
+    return HALF * parameters / (gpus if own.zero_stage >= 3 else 1)
 
 
 def _trained(parameters: float, gpus: int, own: OpenRlhfSettings) -> float:
     """Bytes on each GPU: ZeRO 1 splits the optimizer states, 2 the gradients too, 3 the weights too."""
     stage = own.zero_stage
-    states = MOMENTS * parameters * (0.0 if own.adam_offload else 1.0)
-    weights, gradients = HALF * parameters, HALF * parameters
+    states = 0.0 if own.adam_offload else MOMENTS * parameters
+    gradients = HALF * parameters
     return (
-        (weights / gpus if stage >= 3 else weights)
+        _weights(parameters, gpus, own)
         + (gradients / gpus if stage >= 2 else gradients)
         + (states / gpus if stage >= 1 else states)
     )

@@ -17,6 +17,8 @@ from rlaif_spec.errors import DataError, EngineError
 from rlaif_spec.store import write_whole
 
 EVALUATION_ROWS = 64
+LEAST_ROOM = 3
+"""Tokens of room behind a prompt without which OpenRLHF's SFT leaves a row out and says nothing."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Marks:
 
     def check(self, texts: Iterable[str], room: int = 0) -> int:
         """Refuse texts that leave less than `room` tokens of the limit; the number of tokens of all."""
-        lengths = [len(ids) for ids in self.tokenizer(list(texts), add_special_tokens=False).input_ids]
+        lengths = [len(ids) for ids in self._ids(list(texts))]
         longest = max(lengths)
         if longest + room > self.limit:
             what = f"a text of {longest} tokens" + (f" and a response of {room}" if room else "")
@@ -48,6 +50,20 @@ class Marks:
                 " raise max_tokens, or leave out long contexts (max_context_words in the scale's data)"
             )
         return sum(lengths)
+
+    def check_joints(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Refuse a tokenizer that reads a prompt otherwise where a response follows: the loss would begin elsewhere."""
+        prompts = self._ids([prompt for prompt, _ in rows])
+        joined = self._ids([prompt + response for prompt, response in rows])
+        for prompt, whole, (text, _) in zip(prompts, joined, rows, strict=True):
+            if whole[: len(prompt)] != prompt:
+                raise DataError(
+                    f"the tokenizer reads {text[-40:]!r} otherwise where a response follows; OpenRLHF tokenises them"
+                    " together; take a model whose tokenizer keeps words apart, or engine: native"
+                )
+
+    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+        return [list(ids) for ids in self.tokenizer(list(texts), add_special_tokens=False).input_ids]
 
 
 def read_marks(folder: Path, limit: int) -> Marks:
@@ -64,6 +80,8 @@ def read_marks(folder: Path, limit: int) -> Marks:
 
 def write_demonstrations(path: Path, turns: Sequence[Turn], marks: Marks) -> int:
     """SFT: `input` and `output`; the number of tokens."""
+    marks.check((marks.prompt(turn.prompt) for turn in turns), LEAST_ROOM)
+    marks.check_joints([(marks.prompt(turn.prompt), marks.response(turn.response)) for turn in turns])
     tokens = marks.check(marks.prompt(turn.prompt) + marks.response(turn.response) for turn in turns)
     _write(path, ({"input": marks.prompt(t.prompt), "output": marks.response(t.response)} for t in turns))
     return tokens

@@ -59,6 +59,8 @@ class EndpointSettings:
     retries: int
     timeout_seconds: float
     top_logprobs: int
+    direct: bool = False
+    """Whether to pass by a proxy that the environment names: the server is in this cluster."""
 
 
 def endpoint_settings(labeler: LabelerEndpoint, *, url: str, model: str, chat: bool) -> EndpointSettings:
@@ -72,6 +74,7 @@ def endpoint_settings(labeler: LabelerEndpoint, *, url: str, model: str, chat: b
         retries=labeler.retries,
         timeout_seconds=labeler.timeout_seconds,
         top_logprobs=labeler.read_logprobs,
+        direct=labeler.url is None,
     )
 
 
@@ -140,7 +143,7 @@ class AsyncEndpoint:
             headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
             timeout=settings.timeout_seconds,
             limits=self._http.Limits(max_connections=settings.in_flight),
-            trust_env=where.hostname not in LOOPBACK,  # no proxy on the way to this machine
+            trust_env=not settings.direct and where.hostname not in LOOPBACK,
             transport=transport,
         )
 

@@ -9,14 +9,15 @@ from pathlib import Path
 from rlaif_spec.engines.openrlhf.asking import Asking
 from rlaif_spec.engines.openrlhf.attempts import Attempts
 from rlaif_spec.engines.openrlhf.checkpoints import last_checkpoint
-from rlaif_spec.engines.openrlhf.collect import LOG, check_model, copy_model, supervised_figures, write_log, write_note
+from rlaif_spec.engines.openrlhf.collect import LOG, check_model, supervised_figures, write_log, write_note
 from rlaif_spec.engines.openrlhf.command import Command
 from rlaif_spec.engines.openrlhf.data import EVALUATION_ROWS, read_marks, write_demonstrations, write_preferences
-from rlaif_spec.engines.openrlhf.facts import check_folder, check_installed, here, supervised_nodes
+from rlaif_spec.engines.openrlhf.facts import here, supervised_nodes
 from rlaif_spec.engines.openrlhf.launch.metrics import MetricsTail, rows
 from rlaif_spec.engines.openrlhf.launch.process import run_process
 from rlaif_spec.engines.openrlhf.launch.watch import Watch
 from rlaif_spec.engines.openrlhf.preflight import refuse
+from rlaif_spec.engines.openrlhf.refusals import check_folder, check_gpus, check_installed, check_wandb
 from rlaif_spec.engines.openrlhf.rl_training import RlTraining
 from rlaif_spec.engines.openrlhf.supervised import reward_model_command, sft_command
 from rlaif_spec.engines.openrlhf.training import CHECKPOINTS, DEMONSTRATIONS, METRICS, PREFERENCES, Nodes, Place
@@ -26,7 +27,7 @@ from rlaif_spec.lm import LanguageModel
 from rlaif_spec.spec.openrlhf import OpenRlhfSettings
 from rlaif_spec.spec.scale import Compute, ModelSource
 from rlaif_spec.spec.settings import ResponseSettings, RewardModelSettings, RlSettings, SftSettings
-from rlaif_spec.store import write_whole
+from rlaif_spec.store import copy_folder, write_whole
 
 
 class OpenRlhfEngine:
@@ -34,6 +35,8 @@ class OpenRlhfEngine:
 
     def __init__(self, own: OpenRlhfSettings, compute: Compute) -> None:
         check_installed()
+        check_gpus(own)
+        check_wandb(own)
         self._own = own
         self._asking = Asking(own, compute)
 
@@ -58,7 +61,7 @@ class OpenRlhfEngine:
     def train_sft(self, model: Path, turns: Sequence[Turn], settings: SftSettings, job: Job) -> None:
         """An SFT job; where there is nothing to train, the model as it is."""
         if settings.epochs == 0:
-            copy_model(model, job.folder / "model")
+            copy_folder(model, job.folder / "model")
             write_whole(job.folder / LOG, "")
             write_note(job.folder, {"command": None, "gpu_hours": 0.0})
             return

@@ -6,24 +6,21 @@ import os
 import shutil
 import socket
 import subprocess
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 from rlaif_spec.engines.openrlhf.command import Command, Program, with_extra
 from rlaif_spec.engines.openrlhf.preflight import Facts, template_of
 from rlaif_spec.engines.openrlhf.training import TEMPLATE, Nodes
-from rlaif_spec.errors import UserError
-from rlaif_spec.spec.openrlhf import OPENRLHF, OpenRlhfSettings
+from rlaif_spec.spec.openrlhf import OpenRlhfSettings
 
-NEEDED: Final = ("openrlhf", "deepspeed", "ray", "vllm", "flash_attn", "datasets", "tensorboard")
+LOOPBACK: Final = "127.0.0.1"
 
 
 def visible_gpus() -> int:
-    """GPUs that the driver shows on this node, without loading torch."""
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is not None:
-        return len([part for part in named.split(",") if part.strip()])
+    """GPUs of this node that the caller may use, without loading torch."""
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        return len(devices())
     program = shutil.which("nvidia-smi")
     if program is None:
         return 0
@@ -62,49 +59,29 @@ def supervised_nodes(own: OpenRlhfSettings) -> Nodes:
 
 
 def first_node(own: OpenRlhfSettings) -> str:
-    """The name under which the other nodes reach this one."""
-    return "127.0.0.1" if own.nodes == 1 else socket.gethostname()
-
-
-def check_installed() -> None:
-    """Refuse to start without the packages and GPUs that OpenRLHF needs: one line, with what to do."""
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    gpus = visible_gpus()
-    lacks = [f"packages that are not installed ({', '.join(missing)})"] if missing else []
-    lacks += [] if gpus else ["an NVIDIA GPU, and none is to be seen here (nvidia-smi)"]
-    if lacks:
-        raise UserError(
-            f"engine openrlhf needs {' and '.join(lacks)}; on a machine with CUDA, after torch and nvcc:"
-            " pip install --no-build-isolation 'rlaif-spec[openrlhf]' (docs/how-to/run-on-a-cluster.md);"
-            " without a GPU use engine: native, such as --scale toy or small"
-        )
-    _check_version()
-
-
-def _check_version() -> None:
-    found = version("openrlhf")
-    if found != OPENRLHF:
-        raise UserError(
-            f"openrlhf {found} is installed; flags change between releases, and those of {OPENRLHF} are spoken here:"
-            f" pip install openrlhf=={OPENRLHF}"
-        )
-
-
-def check_folder(folder: Path, own: OpenRlhfSettings) -> None:
-    """Refuse a model that OpenRLHF would run code from, or read from a pickle; it trusts both without asking."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if "auto_map" in config and "remote-code" not in own.accept:
-        raise UserError(
-            f"{folder}: config.json names Python code (auto_map), which OpenRLHF would run; read it first, then add"
-            " remote-code to openrlhf.accept, or take another model"
-        )
-    if not list(folder.glob("*.safetensors")):
-        raise UserError(f"{folder}: no safetensors here; OpenRLHF would load a pickle; convert the model first")
+    """The address under which the other nodes reach this one: that of the interface by which it would reach others."""
+    if own.nodes == 1:
+        return LOOPBACK
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("10.255.255.255", 1))  # sends nothing; a host's own name often means loopback
+            return str(probe.getsockname()[0])
+        except OSError:
+            return socket.gethostname()
 
 
 def tensor_parallel(folder: Path, limit: int) -> int:
     """Over how many GPUs vLLM can split a model: the largest power of two up to `limit` that divides its heads."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     heads = int(config.get("text_config", config).get("num_attention_heads", 1))
-    sizes = [2**power for power in range(limit.bit_length())]
-    return max(size for size in sizes if size <= limit and heads % size == 0)
+    sizes = [1 << power for power in range(limit.bit_length())]
+    fitting = [size for size in sizes if size <= limit and heads % size == 0]
+    return max(fitting)
+
+
+def devices() -> list[str]:
+    """The GPUs of this node that the caller may use, as CUDA_VISIBLE_DEVICES names them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [part.strip() for part in named.split(",") if part.strip()]
+    return [str(index) for index in range(visible_gpus())]

@@ -95,7 +95,8 @@ def _attention(settings: Settings, facts: Facts) -> Iterator[str]:
         if not facts.flash_attention:
             yield settings.says(cause, "it packs rows and needs flash-attn, which is not installed", "leave it out")
     if not causes and kind == "flash_attention_2" and not facts.flash_attention:
-        yield f"{settings.program} {flag} {kind}: flash-attn is not installed; sdpa needs nothing"
+        wrong = "flash-attn is not installed, and OpenRLHF imports it whatever stands here"
+        yield f"{settings.program} {flag} {kind}: {wrong}; install it"
 
 
 def _secrets(settings: Settings, facts: Facts) -> Iterator[str]:
@@ -158,6 +159,9 @@ def _broken(settings: Settings, facts: Facts) -> Iterator[str]:
     if settings.on("--reward.normalize_enable"):
         wrong = f"broken in {flags.VERSION}: mean and deviation are uninitialised memory after loading"
         yield settings.says("--reward.normalize_enable", wrong, "leave it out")
+    if settings.on("--ds.enable_sleep") and not (settings.whole("--ds.zero_stage") or settings.on("--ds.adam_offload")):
+        wrong = "DeepSpeed's optimizer without ZeRO cannot be put to sleep"
+        yield settings.says("--ds.enable_sleep", wrong, "--ds.zero_stage 1 or more")
     if settings.whole("--vllm.num_engines") < 1:
         yield settings.says("--vllm.num_engines", "responses come from vLLM only, whatever the help says", "at least 1")
 

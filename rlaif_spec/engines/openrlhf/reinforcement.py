@@ -86,7 +86,7 @@ def rl_command(
         **checkpoint_flags(place, own, saved_every(settings, own)),
         "--ckpt.save_hf": [],
         "--ckpt.best_metric_key": ["none"],
-        **logger_flags(place, own),
+        **logger_flags(place, own.wandb_project),
     }
     return Command("train_ppo_ray", ("python", "-m"), with_extra(flags, own.flags.rl), RAY_ENVIRONMENT)
 

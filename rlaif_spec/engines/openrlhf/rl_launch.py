@@ -14,7 +14,7 @@ from rlaif_spec.engines.openrlhf.agent import ScoringSettings, agent_source
 from rlaif_spec.engines.openrlhf.checkpoints import drop_policies
 from rlaif_spec.engines.openrlhf.command import Command
 from rlaif_spec.engines.openrlhf.endpoint import endpoint_settings
-from rlaif_spec.engines.openrlhf.facts import first_node, tensor_parallel
+from rlaif_spec.engines.openrlhf.facts import devices, first_node, tensor_parallel
 from rlaif_spec.engines.openrlhf.launch.dashboard import Cluster, unmet_gpus, wait_for_gpus
 from rlaif_spec.engines.openrlhf.launch.metrics import MetricsTail, Row
 from rlaif_spec.engines.openrlhf.launch.ray_head import HeadSettings, RayHead
@@ -121,7 +121,7 @@ class Launch:
             cpus=max(os.cpu_count() or 1, 2 * gpus),
             port=self.own.ray.port,
             dashboard_port=self.own.ray.dashboard_port,
-            environment={"CUDA_VISIBLE_DEVICES": _devices(0, gpus), "TOKENIZERS_PARALLELISM": "false"},
+            environment={"CUDA_VISIBLE_DEVICES": ",".join(devices()[:gpus]), "TOKENIZERS_PARALLELISM": "false"},
         )
         return RayHead(settings, self.place.scratch / "ray.log")
 
@@ -132,11 +132,7 @@ class Launch:
             labeler.labeler,
             self.own.labeler,
             name=SERVED,
-            gpus=range(first, first + used),
+            gpus=devices()[first : first + used],
             host=first_node(self.own),
         )
         return LabelerServer(plan, self.place.scratch / "labeler.log")
-
-
-def _devices(first: int, count: int) -> str:
-    return ",".join(str(index) for index in range(first, first + count))

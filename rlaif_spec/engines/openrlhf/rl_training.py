@@ -15,13 +15,14 @@ from rlaif_spec.engines.candidates import Candidates
 from rlaif_spec.engines.openrlhf.asking import Asking
 from rlaif_spec.engines.openrlhf.attempts import Attempts
 from rlaif_spec.engines.openrlhf.checkpoints import policies, settled
-from rlaif_spec.engines.openrlhf.collect import Row, check_model, copy_model, rl_figures, write_log
+from rlaif_spec.engines.openrlhf.collect import Row, check_model, rl_figures, write_log
 from rlaif_spec.engines.openrlhf.command import Command
 from rlaif_spec.engines.openrlhf.data import drawn_prompts, read_marks, write_prompts
-from rlaif_spec.engines.openrlhf.facts import here, supervised_nodes
+from rlaif_spec.engines.openrlhf.facts import here
 from rlaif_spec.engines.openrlhf.heads import scaled_copy
 from rlaif_spec.engines.openrlhf.launch.metrics import rows
 from rlaif_spec.engines.openrlhf.preflight import refuse
+from rlaif_spec.engines.openrlhf.refusals import check_cluster, check_heads
 from rlaif_spec.engines.openrlhf.reinforcement import (
     AgentFile,
     Method,
@@ -37,13 +38,14 @@ from rlaif_spec.engines.openrlhf.training import (
     METRICS,
     PROMPTS,
     REWARD_MODEL,
+    Nodes,
     Place,
 )
 from rlaif_spec.engines.protocol import Job, LabelerScores, RewardModelScore, RlTask, Turn
 from rlaif_spec.errors import EngineError
 from rlaif_spec.spec.openrlhf import OpenRlhfSettings
 from rlaif_spec.spec.settings import ResponseSettings, RlSettings
-from rlaif_spec.store import write_json
+from rlaif_spec.store import copy_folder, write_json
 
 FIRST_LOOK: Final = 256
 """Responses of the SFT policy from which the scale of a reward model is measured, as in the native engine."""
@@ -63,22 +65,24 @@ class RlTraining:
 
     def run(self) -> None:
         """From prompts to the chosen policy."""
-        place = Place.within(self.job.folder, str(self.model.absolute()), PROMPTS, self.job.seed)
+        place = Place.within(self.job.folder, str(self.model.absolute()), PROMPTS, self.job.seed).for_candidates()
+        labeler = self.task.reward if isinstance(self.task.reward, LabelerScores) else None
+        check_cluster(self.own, starts_labeler=labeler_gpus(self.own, labeler) > 0)
+        check_heads(self.model, self.own.placement.tensor_parallel)
         self._write_prompts(place)
         scale = self._reward_scale(place)
-        labeler = self.task.reward if isinstance(self.task.reward, LabelerScores) else None
         launch = Launch(place, self.own, self.job, labeler, self.settings)
         reward = self._reward(place, launch, scale)
         attempts = Attempts(
             self.job,
             gpus=gpus_of(self.own, has_reward_model=labeler is None) + labeler_gpus(self.own, labeler),
             restarts=self.own.restarts,
-            checkpoint=lambda: settled(place.scratch / CHECKPOINTS),
+            checkpoint=lambda: settled(place.scratch / CHECKPOINTS, self.settings.checkpoint_every),
         )
         self.asking.release()
 
         def make(resume: bool) -> Command:
-            nodes = supervised_nodes(self.own)
+            nodes = Nodes(self.own.nodes, self.own.gpus_per_node)
             method = Method(self.settings, self.task.respond)
             made = rl_command(place.resumed(resume), reward, method, self.own, nodes)
             count = self.settings.steps * self.settings.batch_size
@@ -152,8 +156,13 @@ class RlTraining:
         """The policies that the job wrote, by step; the last one is the final model."""
         every = self.settings.checkpoint_every
         found = {step: path for step, path in policies(place.scratch / CHECKPOINTS).items() if step % every == 0}
+        wanted = range(every, self.settings.steps, every)
+        lost = [str(step) for step in wanted if step not in found]
+        if lost:
+            where = self.job.folder
+            raise EngineError(f"{where}: no policy of step {', '.join(lost)} is whole; delete the folder and run again")
         return sorted({**found, self.settings.steps: place.output}.items())
 
 
 def _copier(source: Path) -> Callable[[Path], Any]:
-    return lambda target: copy_model(source, target)
+    return lambda target: copy_folder(source, target)

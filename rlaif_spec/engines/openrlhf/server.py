@@ -51,7 +51,7 @@ class ServerPlan:
 
 
 def server_plan(
-    model: Path, labeler: LabelerEndpoint, *, name: str, gpus: Sequence[int], host: str = LOOPBACK
+    model: Path, labeler: LabelerEndpoint, *, name: str, gpus: Sequence[str], host: str = LOOPBACK
 ) -> ServerPlan:
     """One replica of a model folder over these GPUs of this node (none: the CPU), served under `name`."""
     flags = {
@@ -66,7 +66,7 @@ def server_plan(
     }
     words = [f"--{flag}={value}" for flag, value in flags.items()]
     argv = (sys.executable, "-m", MODULE, *words, "--enable-prefix-caching", "--disable-uvicorn-access-log")
-    environment = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus)), "VLLM_NO_USAGE_STATS": "1"}
+    environment = {"CUDA_VISIBLE_DEVICES": ",".join(gpus), "VLLM_NO_USAGE_STATS": "1"}
     return ServerPlan(argv, environment, host, labeler.port, labeler.key_variable)
 
 

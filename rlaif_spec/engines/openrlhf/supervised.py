@@ -83,5 +83,5 @@ def _shared(
         **deepspeed_flags(own),
         **switches({"--model.gradient_checkpointing_enable": own.gradient_checkpointing}),
         **checkpoint_flags(place, own, max(1, rows // settings.batch_size // SAVES_AN_EPOCH)),
-        **logger_flags(place, own),
+        **logger_flags(place),
     }

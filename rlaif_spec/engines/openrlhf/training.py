@@ -26,6 +26,8 @@ DEMONSTRATIONS: Final = "demonstrations.jsonl"
 PREFERENCES: Final = "preferences.jsonl"
 PROMPTS: Final = "prompts.jsonl"
 AGENT: Final = "agent.py"
+LAST: Final = "last"
+"""The policy at the end of RL."""
 REWARD_MODEL: Final = "reward-model"
 """A step's reward model with its head put to scale."""
 
@@ -51,6 +53,10 @@ class Place:
         folder = folder.absolute()  # jobs run in folders of their own
         scratch = folder / SCRATCH
         return cls(model=model, data=scratch / data, scratch=scratch, output=folder / "model", seed=seed)
+
+    def for_candidates(self) -> "Place":
+        """The same place, the trained model among the candidates: which of them becomes the model is chosen later."""
+        return replace(self, output=self.scratch / LAST)
 
     def resumed(self, resume: bool) -> "Place":
         """The same place, with or without a checkpoint to be continued from."""
@@ -125,15 +131,18 @@ def checkpoint_flags(place: Place, settings: OpenRlhfSettings, save_steps: int) 
     return flags | switches({"--ckpt.load_enable": place.resume})
 
 
-def logger_flags(place: Place, settings: OpenRlhfSettings) -> dict[str, list[str]]:
-    """Event files always, Weights & Biases where asked for; its key stays in the environment."""
+def logger_flags(place: Place, project: str | None = None) -> dict[str, list[str]]:
+    """Event files always, a project of Weights & Biases where one is named; its key stays in the environment.
+
+    For RL only: SFT and reward model write no event files where they log there.
+    """
     flags = {
         "--logger.logging_steps": ["1"],
         "--logger.tensorboard_dir": [str(place.scratch / METRICS)],
         "--logger.wandb.run_name": [RUN_NAME],
     }
-    if settings.wandb_project is not None:
-        flags |= {"--logger.wandb.key": ["env"], "--logger.wandb.project": [settings.wandb_project]}
+    if project is not None:
+        flags |= {"--logger.wandb.key": ["env"], "--logger.wandb.project": [project]}
     return flags
 
 

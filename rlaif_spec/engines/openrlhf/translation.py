@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from rlaif_spec.engines.openrlhf.command import with_extra
 from rlaif_spec.engines.openrlhf.reinforcement import actors, kl_coefficient
 from rlaif_spec.engines.openrlhf.supervised import steps_of
 from rlaif_spec.engines.openrlhf.training import Nodes, micro_batch, number
@@ -15,7 +16,7 @@ from rlaif_spec.plan.steps import LabelerScore, RewardModel, Rl, Sft
 from rlaif_spec.spec.openrlhf import Deviation, OpenRlhfSettings
 from rlaif_spec.spec.settings import Optimizer, RewardModelSettings, RlSettings, SftSettings
 
-Verdict = Literal["exact", "reinterpreted", "not expressible"]
+Verdict = Literal["exact", "reinterpreted", "not expressible", "set by hand"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,19 @@ class Translated:
 
 def translation(step: Sft | RewardModel | Rl, rows: int, own: OpenRlhfSettings, nodes: Nodes) -> list[Translated]:
     """The report on one training step; `rows` is the number of its training rows."""
-    found = _rl(step, actors(own, nodes)) if isinstance(step, Rl) else _supervised(step, rows, nodes)
-    return [*found, *_everywhere(own)]
+    found = (
+        _rl(step, actors(own, Nodes(own.nodes, own.gpus_per_node)))
+        if isinstance(step, Rl)
+        else _supervised(step, rows, nodes)
+    )
+    return [*_by_hand(step, own), *found, *_everywhere(own)]
+
+
+def _by_hand(step: Sft | RewardModel | Rl, own: OpenRlhfSettings) -> Iterator[Translated]:
+    """Flags that stand in the place of what the rows below say."""
+    lists = {"sft": own.flags.sft, "reward-model": own.flags.reward_model, "rl": own.flags.rl}
+    for flag, values in with_extra({}, lists[step.kind]).items():
+        yield Translated(flag, " ".join(values), "set by hand", "in the place of what this report says of it")
 
 
 def _everywhere(own: OpenRlhfSettings) -> Iterator[Translated]:
@@ -106,6 +118,8 @@ def _objective(step: Rl) -> Iterator[Translated]:
     how = "divided by the batch's tokens; AdamW's step does not depend on the factor, clipping does"
     yield Translated("losses", "sums over tokens, mean over responses", "reinterpreted", how)
     yield Translated("clipping", "none", "exact", "on-policy, so the ratio is 1; rewards and values clip at 1e9")
+    how = "scored at its last token; ours ends it with end-of-text first"
+    yield Translated("response cut at its limit", "ended", "reinterpreted", how)
     if isinstance(step.reward, LabelerScore):
         how = "the agent file asks the labeler; unread or unanswered responses are masked and counted"
         yield Translated("reward", "labeler's expected score", "exact", how)
@@ -125,9 +139,7 @@ def _micro_batch(name: str, settings: SftSettings | RewardModelSettings | RlSett
 def _optimizer(name: str, optimizer: Optimizer, steps: int) -> Iterator[Translated]:
     yield Translated(f"{name}.learning_rate", number(optimizer.learning_rate), "exact", "AdamW, betas 0.9 0.95")
     warm = str(optimizer.warmup_steps)
-    yield Translated(
-        f"{name}.warmup_steps", warm, "exact", f"as a share of {steps} steps, which is rounded up to {warm}"
-    )
+    yield Translated(f"{name}.warmup_steps", warm, *_warm_up(optimizer.warmup_steps, steps))
     yield Translated(f"{name} schedule", "linear to a tenth", "reinterpreted", "cosine to a tenth; there is no other")
     yield Translated(f"{name}.max_grad_norm", number(optimizer.max_grad_norm), "exact", "--max_norm")
 

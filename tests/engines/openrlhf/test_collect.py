@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlaif_spec.engines.openrlhf.collect import check_model, copy_model, rl_figures, supervised_figures, write_log
+from rlaif_spec.engines.openrlhf.collect import check_model, rl_figures, supervised_figures, write_log
 from rlaif_spec.errors import EngineError
 
 NUMBER = st.floats(-3, 3)
@@ -70,13 +70,3 @@ def test_a_job_that_left_no_model_or_a_pickle_is_refused(tmp_path: Path) -> None
     (tmp_path / "pytorch_model.bin").write_text("")
     with pytest.raises(EngineError, match=r"there is config\.json, pytorch_model\.bin"):
         check_model(tmp_path)
-
-
-def test_a_copy_takes_the_place_of_an_unfinished_one(tmp_path: Path) -> None:
-    source, target = tmp_path / "a", tmp_path / "b" / "c"
-    source.mkdir()
-    (source / "config.json").write_text("{}")
-    target.mkdir(parents=True)
-    (target / "half").write_text("")
-    copy_model(source, target)
-    assert [path.name for path in target.iterdir()] == ["config.json"]

@@ -13,10 +13,12 @@ from rlaif_spec.engines.openrlhf.command import with_extra
 from rlaif_spec.engines.openrlhf.compile import CompiledJob, compile_jobs
 from rlaif_spec.engines.openrlhf.compile_report import refusals, report
 from rlaif_spec.engines.openrlhf.parsers import checked, installed
+from rlaif_spec.engines.openrlhf.training import Nodes
 from rlaif_spec.plan import compile_plan
 from rlaif_spec.plan.steps import Data
 from rlaif_spec.spec import load_experiment, load_scale
 from rlaif_spec.spec.experiment import PolicyExperiment
+from rlaif_spec.spec.openrlhf import OpenRlhfSettings
 from rlaif_spec.spec.scale import FileData, Scale
 
 ROOT = Path(__file__).parents[3]
@@ -41,7 +43,8 @@ def rows(data: Data, part: str) -> int:
 def jobs(spec: str, scale: Scale) -> list[CompiledJob]:
     experiment = load_experiment(ROOT / "specs" / f"{spec}.yaml").model_copy(update={"seeds": (0,)})
     assert scale.openrlhf is not None
-    return compile_jobs(compile_plan(experiment, scale), scale.openrlhf, Path("/runs"), rows, "HEAD")
+    nodes = Nodes(scale.openrlhf.nodes, scale.openrlhf.gpus_per_node, "HEAD")
+    return compile_jobs(compile_plan(experiment, scale), scale.openrlhf, Path("/runs"), rows, nodes)
 
 
 @pytest.mark.parametrize("nodes", NODES)
@@ -159,3 +162,34 @@ def test_flags_set_by_hand_replace_the_compilers_and_are_refused_where_they_are_
     own = scale.openrlhf.model_copy(update={"flags": by_hand})
     found = refusals(jobs("summarize_dRLAIF", scale.model_copy(update={"openrlhf": own})), own)
     assert any("--algo.kl.init" in line for line in found)
+
+
+def test_memory_is_that_of_zero_and_of_what_sleep_leaves_on_the_gpu() -> None:
+    """1.54 billion parameters: 2 bytes a weight, 2 a gradient, 12 the optimizer's; split over GPUs by the stage."""
+    lines = [line for job in jobs("summarize_RLAIF", paper(1)) for line in report(job, own(paper(1)))]
+    supervised, _, rl = (line for line in lines if line.startswith("  memory"))
+    billions = 1.54
+    assert f"{2 * billions + (2 + 12) * billions / 8:.1f} GB a GPU" in supervised
+    assert f"{4 * 2 * billions:.1f} GB always (policy, value model, reference, reward model)" in rl
+    assert f"{(2 + 12) * billions / 4:.1f} GB and activations in an update" in rl
+
+
+def test_the_report_says_where_the_first_update_of_a_warm_up_differs() -> None:
+    rows = {row.setting: row for job in jobs("summarize_RLAIF", paper(1)) for row in job.translation}
+    assert rows["rl.optimizer.warmup_steps"].verdict == "reinterpreted"
+    assert "begins at 0" in rows["rl.optimizer.warmup_steps"].how
+
+
+def test_a_flag_set_by_hand_is_said_before_what_it_replaces() -> None:
+    scale = paper(1)
+    by_hand = own(scale).flags.model_copy(update={"rl": ("--rollout.temperature", "0.5")})
+    changed = scale.model_copy(update={"openrlhf": own(scale).model_copy(update={"flags": by_hand})})
+    (job,) = [job for job in jobs("summarize_dRLAIF", changed) if job.step.kind == "rl"]
+    assert (job.translation[0].setting, job.translation[0].verdict) == ("--rollout.temperature", "set by hand")
+    assert job.command is not None
+    assert job.command.value("--rollout.temperature") == "0.5"
+
+
+def own(scale: Scale) -> OpenRlhfSettings:
+    assert scale.openrlhf is not None
+    return scale.openrlhf

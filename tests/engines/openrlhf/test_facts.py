@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from rlaif_spec.cli import main
-from rlaif_spec.engines.openrlhf.facts import check_folder, first_node, templates, tensor_parallel, visible_gpus
-from rlaif_spec.errors import UserError
+from rlaif_spec.engines.openrlhf.facts import devices, first_node, templates, tensor_parallel, visible_gpus
+from rlaif_spec.engines.openrlhf.refusals import check_cluster, check_folder, check_gpus, check_heads, check_wandb
+from rlaif_spec.errors import SpecError, UserError
 from rlaif_spec.spec import load_scale
 from rlaif_spec.spec.openrlhf import OpenRlhfSettings
 
@@ -40,8 +41,9 @@ def test_a_pickle_is_refused(tmp_path: Path, own: OpenRlhfSettings) -> None:
 
 
 def test_gpus_are_those_that_the_caller_may_see(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,GPU-aa")
     assert visible_gpus() == 2
+    assert devices() == ["4", "GPU-aa"], "not the first two of the machine"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert visible_gpus() == 0
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
@@ -82,3 +84,59 @@ def test_a_model_is_split_over_a_power_of_two_that_divides_its_heads(
 ) -> None:
     assert tensor_parallel(model(tmp_path, config={"num_attention_heads": heads}), limit) == used
     assert tensor_parallel(model(tmp_path, config={"text_config": {"num_attention_heads": heads}}), limit) == used
+
+
+def test_a_policy_is_not_split_over_gpus_that_do_not_divide_its_heads(tmp_path: Path) -> None:
+    check_heads(model(tmp_path, config={"num_attention_heads": 12}), 4)
+    with pytest.raises(UserError, match="8 GPUs do not divide the policy's attention heads; 4 would"):
+        check_heads(tmp_path, 8)
+
+
+def test_a_scale_may_not_promise_more_gpus_than_there_are(
+    own: OpenRlhfSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
+    with pytest.raises(UserError, match="gpus_per_node: 8, and 4 are to be seen here"):
+        check_gpus(own)
+    four = own.model_copy(update={"gpus_per_node": 4})
+    check_gpus(four)
+    with pytest.raises(UserError, match="deepspeed chooses GPUs itself"):
+        check_gpus(four.model_copy(update={"launcher": "deepspeed"}))
+
+
+def test_no_labeler_is_started_beside_somebody_elses_ray(
+    own: OpenRlhfSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    elsewhere = own.model_copy(update={"ray": own.ray.model_copy(update={"address": "http://head:8265"})})
+    check_cluster(own, starts_labeler=True)
+    check_cluster(elsewhere, starts_labeler=False)
+    with pytest.raises(UserError, match=r"openrlhf\.labeler\.url"):
+        check_cluster(elsewhere, starts_labeler=True)
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    check_cluster(elsewhere, starts_labeler=True)
+
+
+def test_wandb_wants_its_key_before_anything_loads(own: OpenRlhfSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    check_wandb(own)
+    with pytest.raises(UserError, match="WANDB_API_KEY is not set"):
+        check_wandb(own.model_copy(update={"wandb_project": "mine"}))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("nodes: 2", "ray.address: Ray is started here on one node only"),
+        ("max_checkpoints: 1", "greater than or equal to 2"),
+        ("flags: {rl: [--ckpt.path, /x]}", "--ckpt.path is the engine's own"),
+        ("flags: {rl: ['0.5']}", "'0.5' is no flag"),
+        ("labeler: {url: 'http://host/v1'}", "url and model go together"),
+    ],
+)
+def test_what_cannot_work_is_refused_when_the_scale_is_read(tmp_path: Path, change: str, message: str) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text(f"extends: paper\nname: my\nopenrlhf: {{{change}}}\n")
+    with pytest.raises(SpecError) as caught:
+        load_scale(path)
+    assert message in caught.value.problems[0]

@@ -92,7 +92,7 @@ def test_all_problems_come_at_once_as_the_users_error() -> None:
         ({"--reward.num_nodes": ["2"]}, "the reward has 2 x 8 GPUs, more than the 8 GPUs of the actor"),
         ({"--ds.packing_samples": []}, "needs flash-attn"),
         ({"--train.dynamic_batch_enable": []}, "silently replaces --ds.attn_implementation sdpa"),
-        ({"--ds.attn_implementation": ["flash_attention_2"]}, "flash-attn is not installed; sdpa"),
+        ({"--ds.attn_implementation": ["flash_attention_2"]}, "flash-attn is not installed, and OpenRLHF imports it"),
         ({"--ds.lora.rank": ["8"]}, "do not reach vLLM"),
         ({"--ds.load_in_4bit": []}, "do not reach vLLM"),
         ({"--reward.normalize_enable": []}, "uninitialised memory"),

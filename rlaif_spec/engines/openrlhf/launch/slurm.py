@@ -94,6 +94,7 @@ PRELUDE = (
     'mapfile -t hosts < <(scontrol show hostnames "$SLURM_JOB_NODELIST")',
     "head=${hosts[0]}  # where this script runs",
     'echo "${#hosts[@]} nodes, the first is $head"',
+    'export SRUN_CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}"  # srun does not take it from sbatch by itself',
     "",
     "started=()",
     "finish() {  # ends what this script started, by process id; no `ray stop`, which ends other people's Ray too",
