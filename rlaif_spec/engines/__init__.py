@@ -93,7 +93,6 @@ def batch_script(plan: Plan, scale: Scale, spec: str, scale_file: str, options: 
         setup=options.setup,
         port=own.ray.port,
         dashboard_port=own.ray.dashboard_port,
-        master_port=own.master_port,
     )
     return run_script(allocation, spec, scale_file)
 

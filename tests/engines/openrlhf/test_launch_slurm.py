@@ -10,30 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from rlaif_spec.engines.openrlhf.command import Command
-from rlaif_spec.engines.openrlhf.launch.slurm import Allocation, run_script, sbatch_script
+from rlaif_spec.engines.openrlhf.launch.slurm import Allocation, run_script
 from rlaif_spec.errors import UserError
 
 NASTY = 'it\'s $HOME `id` $(touch pwned) "q" \\ ; & | #\n*'
 ONE = Allocation("rl", nodes=1, gpus_per_node=8, cpus_per_node=64)
 THREE = Allocation("rl", nodes=3, gpus_per_node=8, cpus_per_node=64, options=("--partition=gpu",), setup=("true",))
-SFT = Command(
-    "train_sft", ("torchrun", "--nproc_per_node", "8", "-m"), {"--data.input_template": [NASTY]}, {"A": NASTY}
-)
-RL = Command("train_ppo_ray", ("python", "-m"), {"--reward.remote_url": [NASTY], "--train.colocate_all": []})
 SCRIPTS = {
     "run on one node": run_script(ONE, f"specs/{NASTY}.yaml", "big"),
     "run on three nodes": run_script(THREE, "specs/a b.yaml", NASTY),
-    "commands": sbatch_script(THREE, [SFT, RL, RL]),
-    "supervised only": sbatch_script(ONE, [SFT]),
 }
 PROGRAMS = {
     "scontrol": "echo node1; echo node2; echo node3",
     "srun": 'record srun "$@"; while [[ $1 == --* ]]; do shift; done; exec "$@"',
     "ray": 'record ray "$@"; echo "$$" >>"$PIDS"; exec sleep 600',
-    "torchrun": 'record torchrun "$@"; printf %s "$A" >"$OUT.variable"',
     "python": """
-[[ $1 == -c ]] || { record python "$RAY_ADDRESS" "$@"; exit "${CODE:-0}"; }
 [[ $2 != *wait_for_gpus* ]] || until [[ -e $PIDS && $(wc -l <"$PIDS") -ge $NODES ]]; do sleep 0.05; done
 record check "$2"
 echo token""",
@@ -136,35 +127,6 @@ def test_time_is_over(cluster: Cluster) -> None:
     assert cluster.left() == []
 
 
-def test_commands_over_all_nodes(cluster: Cluster) -> None:
-    with cluster.start(SCRIPTS["commands"]) as job:
-        assert job.wait(20) == 0
-    calls = cluster.calls()
-    torchrun = next(call for call in calls if call[0] == "torchrun")
-    assert torchrun[1:7] == [
-        "--nnodes=3",
-        "--nproc_per_node=8",
-        "--rdzv_backend=c10d",
-        "--rdzv_id=42-1",
-        "--rdzv_endpoint=node1:29500",
-        "-m",
-    ]
-    assert torchrun[7:] == ["openrlhf.cli.train_sft", "--data.input_template", NASTY]
-    assert (cluster.folder / "out.variable").read_text(encoding="utf-8") == NASTY
-    drivers = [call for call in calls if call[0] == "python"]
-    assert drivers == [["python", "node1:6379", *RL.argv[1:]]] * 2
-    assert len([call for call in calls if call[:3] == ["ray", "start", "--head"]]) == 1
-    assert not (cluster.folder / "pwned").exists()
-    assert cluster.left() == []
-
-
-def test_the_first_failure_ends_the_script(cluster: Cluster) -> None:
-    with cluster.start(SCRIPTS["commands"], CODE="7") as job:
-        assert job.wait(20) == 7
-    assert len([call for call in cluster.calls() if call[0] == "python"]) == 1
-    assert cluster.left() == []
-
-
 @pytest.mark.parametrize(
     "allocation",
     [
@@ -178,7 +140,7 @@ def test_the_first_failure_ends_the_script(cluster: Cluster) -> None:
 )
 def test_what_cannot_stand_in_a_script_is_refused(allocation: Allocation) -> None:
     with pytest.raises(UserError, match="SLURM"):
-        sbatch_script(allocation, [SFT])
+        run_script(allocation, "spec.yaml", "my.yaml")
 
 
 def test_ray_leaves_the_labelers_gpus_alone_on_the_first_node() -> None:

@@ -8,7 +8,7 @@ from rlaif_spec.engines.openrlhf.launch.metrics import MetricsTail, rows
 from rlaif_spec.engines.openrlhf.launch.process import Child, run_process
 from rlaif_spec.engines.openrlhf.launch.ray_head import HeadSettings, RayHead
 from rlaif_spec.engines.openrlhf.launch.ray_job import JobOutcome, RayJob, submit_and_wait
-from rlaif_spec.engines.openrlhf.launch.slurm import Allocation, run_script, sbatch_script
+from rlaif_spec.engines.openrlhf.launch.slurm import Allocation, run_script
 from rlaif_spec.engines.openrlhf.launch.watch import Checks, Watch
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "rows",
     "run_process",
     "run_script",
-    "sbatch_script",
     "submit_and_wait",
     "unmet_gpus",
     "wait_for_gpus",

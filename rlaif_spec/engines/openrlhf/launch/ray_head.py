@@ -6,6 +6,7 @@ token that every request must carry (RAY_AUTH_MODE=token, Ray 2.52 and later); i
 head and of its jobs and nowhere else.
 """
 
+import random
 import secrets
 import shutil
 import socket
@@ -136,12 +137,22 @@ def short_folder() -> Path:
 
 
 def free_ports(count: int) -> list[int]:
-    """So many different ports that nobody listens on now."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
+    """So many different ports that nobody listens on now.
+
+    Between those that Ray gives its workers (up to 19,999) and those that the system gives to whoever asks (from
+    32,768): one of these could be taken by the next connection before Ray listens on it.
+    """
+    found: list[int] = []
+    for port in random.sample(range(20_000, 32_768), 2_000):
+        if len(found) == count:
+            return found
+        with socket.socket() as one:
+            try:
+                one.bind(("", port))
+            except OSError:
+                continue
+            found.append(port)
+    raise EngineError("no port between 20000 and 32767 is free for Ray; end what holds them")
 
 
 def _check_free(port: int) -> None:

@@ -1,11 +1,8 @@
-"""Scripts for `sbatch`: a whole run, or single commands, over the nodes of one allocation.
+"""Scripts for `sbatch`: a whole run over the nodes of one allocation.
 
-A user wants the whole run: `run_script` starts Ray on every node and then `rlaif-spec run` on the first, which keeps
+`run_script` starts Ray on every node and then `rlaif-spec run` on the first, which keeps
 receipts and keys and resumes. Its scale says `openrlhf.ray.address: http://127.0.0.1:PORT`, since the batch script
-and Ray's head are on the first node; SFT and reward model go over all nodes by srun and torchrun. `sbatch_script` runs
-single commands, for who wants no runner.
-
-torchrun gets no --node_rank: with the c10d rendezvous it hands out ranks itself.
+and Ray's head are on the first node; SFT and reward model go over all nodes by srun and torchrun (`training.launcher`).
 """
 
 import re
@@ -13,7 +10,6 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rlaif_spec.engines.openrlhf.command import MODULES, Command
 from rlaif_spec.errors import UserError
 
 NAME = re.compile(r"[\w.-]+")
@@ -38,7 +34,6 @@ class Allocation:
     """Shell lines that come first, such as `source venv/bin/activate`; taken as they stand."""
     port: int = 6379
     dashboard_port: int = 8265
-    master_port: int = 29500
 
 
 def run_script(allocation: Allocation, spec: str, scale: str) -> str:
@@ -46,20 +41,6 @@ def run_script(allocation: Allocation, spec: str, scale: str) -> str:
     run = shlex.join(["rlaif-spec", "run", spec, "--scale", scale])
     note = f"# The scale must say: openrlhf.ray.address: http://127.0.0.1:{allocation.dashboard_port}"
     return _script(allocation, [*_ray(allocation), note, f"run {run}"])
-
-
-def sbatch_script(allocation: Allocation, commands: Sequence[Command]) -> str:
-    """The commands, one after the other, each over all nodes; stops at the first that fails."""
-    lines: list[str] = []
-    ray = False
-    for place, command in enumerate(commands, start=1):
-        if command.program == "train_ppo_ray":
-            lines += [] if ray else _ray(allocation)
-            ray = True
-            lines.append(_with_ray(allocation, command))
-        else:
-            lines.append(_with_torchrun(allocation, command, place))
-    return _script(allocation, lines)
 
 
 def _script(allocation: Allocation, lines: Sequence[str]) -> str:
@@ -137,24 +118,3 @@ def _ray(allocation: Allocation) -> list[str]:
             'started+=("$!")',
         ]
     return [*lines, f"run python -c {shlex.quote(check)}", ""]
-
-
-def _with_ray(allocation: Allocation, command: Command) -> str:
-    return f'run env RAY_ADDRESS="$head:{allocation.port}" {_words(command, shlex.join(command.launcher))}'
-
-
-def _with_torchrun(allocation: Allocation, command: Command, place: int) -> str:
-    nodes = allocation.nodes
-    launcher = (
-        f"torchrun --nnodes={nodes} --nproc_per_node={allocation.gpus_per_node} --rdzv_backend=c10d \\\n"
-        f'  --rdzv_id="$SLURM_JOB_ID-{place}" --rdzv_endpoint="$head:{allocation.master_port}" -m'
-    )
-    step = f"srun --overlap --nodes={nodes} --ntasks={nodes} --cpus-per-task={allocation.cpus_per_node}"
-    return f"run {step} env {_words(command, launcher)}"
-
-
-def _words(command: Command, launcher: str) -> str:
-    """Variables, launcher (shell text), module, a flag a line."""
-    variables = [f"{name}={shlex.quote(value)}" for name, value in sorted(command.environment.items())]
-    head = " ".join([*variables, launcher, MODULES[command.program]])
-    return " \\\n".join([head, *(f"  {shlex.join([flag, *values])}" for flag, values in command.flags.items())])
