@@ -77,7 +77,8 @@ def _slurm(options: argparse.Namespace) -> int:
     from rlaif_spec.run import BatchOptions, Request, slurm_script
 
     wanted = BatchOptions(options.time, options.cpus_per_node, tuple(options.option), tuple(options.setup))
-    sys.stdout.write(slurm_script(Request(spec=options.spec, scale=options.scale), wanted))
+    request = Request(spec=options.spec, scale=options.scale, seeds=options.seeds)
+    sys.stdout.write(slurm_script(request, wanted))
     return 0
 
 
@@ -133,7 +134,8 @@ def _parser() -> argparse.ArgumentParser:
     slurm.add_argument("spec", type=Path, metavar="SPEC")
     _add_scale(slurm)
     slurm.add_argument("--time", default="24:00:00", help="hours:minutes:seconds (default: a day)")
-    slurm.add_argument("--cpus-per-node", type=int, default=32)
+    slurm.add_argument("--seeds", type=_seeds, help="instead of the spec's, as in 0,1,2")
+    slurm.add_argument("--cpus-per-node", type=int, default=32, help="default: 32")
     slurm.add_argument("--option", action="append", default=[], help="for sbatch, as in --option=--partition=gpu")
     slurm.add_argument("--setup", action="append", default=[], help="a shell line that comes first")
     slurm.set_defaults(command=_slurm)

@@ -1,18 +1,20 @@
 """Who computes: the `Engine` protocol, the native engine (torch and transformers), and OpenRLHF jobs on GPUs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
 from rlaif_spec.engines.protocol import Engine
 from rlaif_spec.errors import UserError
 from rlaif_spec.plan import Plan
-from rlaif_spec.plan.steps import Data, LabelerScore, Rl
+from rlaif_spec.plan.steps import Data, LabelerScore, RewardModel, Rl, Sft, data_of
 from rlaif_spec.spec.scale import FileData, Scale
 from rlaif_spec.store import Store
 
 __all__ = ["BatchOptions", "Engine", "JobReport", "batch_script", "job_report", "open_engine"]
 
 
+NOT_READ = "rows, and what is reckoned from them, are upper bounds: the data is not read yet\n"
 UNKNOWN_ROWS = 100_000
 """Taken for a plan where neither the data nor the scale says how many rows there are."""
 
@@ -52,7 +54,16 @@ def job_report(plan: Plan, scale: Scale, store: Store) -> JobReport:
     own = scale.openrlhf
     nodes = supervised_nodes(own)
     jobs = compile_jobs(plan, own, store.root, lambda data, part: _rows(data, part, store), nodes)
-    return JobReport(tuple(line for job in jobs for line in report(job, own)), tuple(refusals(jobs, own)))
+    read = not jobs or store.finished(data_of_step(jobs[0].step))
+    lines = [] if read else [NOT_READ]
+    seeds = list(dict.fromkeys(data_of_step(job.step).seed for job in jobs))
+    for job in jobs:
+        if data_of_step(job.step).seed == seeds[0]:
+            lines += report(job, own)
+    if len(seeds) > 1:
+        others = ", ".join(map(str, seeds[1:]))
+        lines.append(f"seeds {others}: the same, with folders and --train.seed of their own")
+    return JobReport(tuple(lines), tuple(refusals(jobs, own)))
 
 
 @dataclass(frozen=True)
@@ -67,8 +78,8 @@ class BatchOptions:
     """Shell lines that come first."""
 
 
-def batch_script(plan: Plan, scale: Scale, spec: str, scale_file: str, options: BatchOptions) -> str:
-    """A script for sbatch that runs the spec over the nodes of the scale; UserError where it cannot be."""
+def batch_script(plan: Plan, scale: Scale, arguments: Sequence[str], options: BatchOptions) -> str:
+    """A script for sbatch: `rlaif-spec run` with these arguments over the scale's nodes; UserError if it cannot be."""
     own = scale.openrlhf
     if scale.engine != "openrlhf" or own is None:
         raise UserError(
@@ -94,7 +105,12 @@ def batch_script(plan: Plan, scale: Scale, spec: str, scale_file: str, options: 
         port=own.ray.port,
         dashboard_port=own.ray.dashboard_port,
     )
-    return run_script(allocation, spec, scale_file)
+    return run_script(allocation, arguments)
+
+
+def data_of_step(step: Sft | RewardModel | Rl) -> Data:
+    """The data that a training step learns from."""
+    return data_of(step.start if isinstance(step, RewardModel) else step)
 
 
 def _rows(data: Data, part: str, store: Store) -> int:

@@ -108,7 +108,10 @@ def slurm_script(request: Request, options: BatchOptions) -> str:
     _, refusals = plan_jobs(prepared)
     if refusals:
         raise UserError("\n".join(refusals))
-    return batch_script(prepared.plan, prepared.scale, str(request.spec), str(request.scale), options)
+    arguments = [str(request.spec), "--scale", str(request.scale)]
+    if request.seeds is not None:
+        arguments += ["--seeds", ",".join(map(str, request.seeds))]
+    return batch_script(prepared.plan, prepared.scale, arguments, options)
 
 
 def run_experiment(request: Request, screen: Screen | None = None) -> Outcome:

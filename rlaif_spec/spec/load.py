@@ -83,7 +83,9 @@ def _scale_document(name: str | Path) -> Document:
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """The base with the changes: settings key by key, models, data and judges whole."""
+    """The base with the changes: settings key by key; models, data, judges, and what is of another kind, whole."""
+    if "kind" in base and changes.get("kind", base["kind"]) != base["kind"]:
+        return dict(changes)
     merged = dict(base)
     for key, value in changes.items():
         old = base.get(key)

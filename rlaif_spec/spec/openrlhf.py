@@ -39,7 +39,17 @@ OWN_FLAGS = (
     "--eval.dataset",
     "--train.agent_func_path",
 )
-"""Flags (and what begins like them) that cannot be set by hand."""
+"""Flags (and what begins like them) by which the engine finds checkpoints, figures and data."""
+SAID_ELSEWHERE = (
+    *("--algo.", "--rollout.", "--data.", "--optim", "--adam.", "--lr_", "--min_lr", "--max_norm"),
+    *(f"--{role}.{name}" for role in ("actor", "critic") for name in ("adam.", "optim", "lr_", "min_lr", "max_norm")),
+    *(f"--{role}.model_name_or_path" for role in ("model", "actor", "critic", "reward")),
+    *("--train.max_epochs", "--train.num_episodes", "--train.batch_size", "--train.micro_batch_size", "--train.seed"),
+    *("--model.loss_type", "--model.margin", "--reward.remote_url", "--reward.clip_range", "--critic.value_clip"),
+    *("--actor.eps_clip", "--actor.policy_loss_type", "--actor.loss_agg_mode", "--ds.param_dtype", "--ds.zero_stage"),
+    *("--ds.attn_implementation", "--ds.packing_samples"),
+)
+"""Flags that settings of the scale become, or that say the method: set by hand they would make the report untrue."""
 
 
 class Role(Frozen):
@@ -55,7 +65,7 @@ class Colocated(Frozen):
 
     kind: Literal["colocated"] = "colocated"
     gpus: Count
-    """On each node; the rest of the node is free for the labeler's server."""
+    """On each node, and the rest of it is free for the labeler's server; Ray may pack them on fewer nodes."""
     tensor_parallel: Count = 1
     """GPUs of one vLLM engine."""
     gpu_memory_utilization: Annotated[float, Field(gt=0, lt=1)] = 0.5
@@ -137,6 +147,9 @@ class ExtraFlags(Frozen):
             raise ValueError(
                 f"{ours[0]} is the engine's own: it finds checkpoints, figures and data by it; leave it out"
             )
+        said = [word.partition("=")[0] for word in words if word.startswith(SAID_ELSEWHERE)]
+        if said:
+            raise ValueError(f"{said[0]} is what settings of the scale or the method itself become; set it there")
         return words
 
 

@@ -181,6 +181,9 @@ class Scale(Frozen):
     def _consistent(self) -> Self:
         if self.engine == "openrlhf" and self.openrlhf is None:
             raise ValueError("openrlhf: the engine openrlhf needs it; add openrlhf: {gpus_per_node: 8, ...}")
+        if self.openrlhf is not None and self.openrlhf.max_tokens <= self.respond.max_new_tokens:
+            room = self.respond.max_new_tokens
+            raise ValueError(f"openrlhf.max_tokens: leaves no room for a prompt beside respond.max_new_tokens ({room})")
         if self.rl.select == "labeler" and self.selector is None:
             raise ValueError("rl.select: labeler needs a selector; add selector: {kind: labeler, size: L}")
         if self.judge.kind == "oracle" and any(data.kind != "world" for data in self.tasks.values()):

@@ -53,6 +53,11 @@ def rl_figures(row: Row, *, kl_coefficient: float, reward_scale: float) -> dict[
     return figures
 
 
+def is_whole(row: Row) -> bool:
+    """Whether all that `rl_figures` reads was logged: a running job may have written a part of a step."""
+    return {"policy_loss", "rollout/num_samples", "rollout/reward_mean", "rollout/response_length_mean"} <= set(row)
+
+
 def check_finite(row: Row, loss: str) -> None:
     """Refuse a training whose loss was NaN or infinite at a step: it is in no row, and the weights are lost with it."""
     if loss not in row:
@@ -70,7 +75,8 @@ def write_log(folder: Path, rows: Sequence[Row], figures: Callable[[Row], dict[s
 
 def check_model(folder: Path) -> None:
     """Refuse a job that ended well and left no model, or weights as a pickle."""
-    if not (folder / "config.json").is_file() or not list(folder.glob("*.safetensors")):
+    adapter = (folder / "adapter_config.json").is_file()
+    if adapter or not (folder / "config.json").is_file() or not list(folder.glob("*.safetensors")):
         found = ", ".join(sorted(path.name for path in folder.glob("*"))) or "nothing"
         raise EngineError(f"{folder}: the job ended without config.json and safetensors there; there is {found}")
 

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 
 from rlaif_spec.engines.openrlhf.compile import CompiledJob
 from rlaif_spec.engines.openrlhf.data import EVALUATION_ROWS
-from rlaif_spec.engines.openrlhf.facts import templates
+from rlaif_spec.engines.openrlhf.facts import supervised_nodes, templates
 from rlaif_spec.engines.openrlhf.parsers import checked, installed
 from rlaif_spec.engines.openrlhf.preflight import Facts, gpus_asked, problems
 from rlaif_spec.engines.openrlhf.preflight_gpus import waits
+from rlaif_spec.engines.openrlhf.refusals import check_cluster
 from rlaif_spec.engines.openrlhf.translation import Translated
+from rlaif_spec.errors import UserError
 from rlaif_spec.plan.steps import LabelerScore, RewardModel, Rl, Sft
 from rlaif_spec.spec.openrlhf import Colocated, OpenRlhfSettings
 
@@ -31,9 +33,13 @@ def refusals(jobs: list[CompiledJob], own: OpenRlhfSettings) -> list[str]:
             " or use engine: native"
         )
     for job in jobs:
+        try:
+            check_cluster(own, starts_labeler=_labeler_gpus(job, own) > 0)
+        except UserError as error:
+            found.append(str(error))
         if job.command is not None:
-            found += [f"{job.step.id}: {line}" for line in _problems(job, own)]
-    return found
+            found += [f"{job.step.kind}: {line}" for line in _problems(job, own)]
+    return list(dict.fromkeys(found))
 
 
 def _problems(job: CompiledJob, own: OpenRlhfSettings) -> list[str]:
@@ -87,8 +93,10 @@ def _needs(job: CompiledJob, own: OpenRlhfSettings) -> Iterator[str]:
     served = f" and {labeler} for the labeler's server" if labeler else ""
     yield f"GPUs: {asked['total']} ({each}){served}, of {own.nodes} x {own.gpus_per_node}"
     if own.nodes > 1 and not isinstance(job.step, Rl):
-        yield f"nodes: {own.nodes} within a SLURM allocation, else this one"
+        yield f"nodes: {'all, by srun' if supervised_nodes(own).count > 1 else 'this one; RL is on all'}"
     yield f"memory: {_memory(job, own, asked)}"
+    if labeler and (weights := _served_weights(job)) is not None:
+        yield f"memory of the labeler's server: {weights / labeler:.1f} GB of weights a GPU, and its cache"
     yield f"tokens: {_tokens(job, own)}"
     for line in waits(job.command):
         yield f"waits for ever where GPUs are short: {line}"
@@ -102,6 +110,14 @@ def _memory(job: CompiledJob, own: OpenRlhfSettings, asked: dict[str, int]) -> s
     if not isinstance(job.step, Rl):
         return f"{_trained(parameters, asked['total'], own) / GIGABYTE:.1f} GB a GPU, and activations"
     return _rl_memory(job.step, parameters, own, asked)
+
+
+def _served_weights(job: CompiledJob) -> float | None:
+    """Gigabytes of the labeler's weights, in half precision, where the scale says how many there are."""
+    if not isinstance(job.step, Rl) or not isinstance(job.step.reward, LabelerScore):
+        return None
+    parameters = job.step.reward.labeler.source.parameters
+    return None if parameters is None else HALF * parameters / GIGABYTE
 
 
 def _rl_memory(step: Rl, parameters: float, own: OpenRlhfSettings, asked: dict[str, int]) -> str:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from rlaif_spec.engines.openrlhf.command import Command, Program, with_extra
 from rlaif_spec.engines.openrlhf.preflight import Facts, template_of
@@ -53,9 +54,14 @@ def templates(own: OpenRlhfSettings) -> dict[Program, str | None]:
 
 
 def supervised_nodes(own: OpenRlhfSettings) -> Nodes:
-    """Where SFT and reward model run: several nodes only within a SLURM allocation, which srun can reach."""
-    count = own.nodes if "SLURM_JOB_ID" in os.environ else 1
+    """Where SFT and reward model run: on several nodes only where our SLURM script started Ray, since srun is there."""
+    count = own.nodes if own.ray.address is not None and on_this_node(own.ray.address) else 1
     return Nodes(count, own.supervised_gpus or own.gpus_per_node, first_node(own))
+
+
+def on_this_node(address: str) -> bool:
+    """Whether an address is of this very node: Ray was started here, by our SLURM script."""
+    return urlsplit(address).hostname in (LOOPBACK, "localhost", "::1")
 
 
 def first_node(own: OpenRlhfSettings) -> str:

@@ -152,8 +152,7 @@ def _forgotten(settings: Settings, facts: Facts) -> Iterator[str]:
 
 def _broken(settings: Settings, facts: Facts) -> Iterator[str]:
     if settings.whole("--ds.lora.rank") > 0:
-        wrong = "weights with PEFT's names do not reach vLLM"
-        yield settings.says("--ds.lora.rank", wrong, "full weights for RL; LoRA for SFT and reward model")
+        yield settings.says("--ds.lora.rank", "weights with PEFT's names do not reach vLLM", "full weights")
     if settings.on("--ds.load_in_4bit"):
         yield settings.says("--ds.load_in_4bit", "4-bit weights do not reach vLLM", "leave it out for RL")
     if settings.on("--reward.normalize_enable"):
@@ -164,6 +163,12 @@ def _broken(settings: Settings, facts: Facts) -> Iterator[str]:
         yield settings.says("--ds.enable_sleep", wrong, "--ds.zero_stage 1 or more")
     if settings.whole("--vllm.num_engines") < 1:
         yield settings.says("--vllm.num_engines", "responses come from vLLM only, whatever the help says", "at least 1")
+
+
+def _adapters(settings: Settings, facts: Facts) -> Iterator[str]:
+    if settings.whole("--ds.lora.rank") > 0:
+        wrong = "an adapter would be saved, and the next stage loads a whole model"
+        yield settings.says("--ds.lora.rank", wrong, "full weights")
 
 
 def _method(settings: Settings, facts: Facts) -> Iterator[str]:
@@ -192,5 +197,5 @@ def _masked(settings: Settings, facts: Facts) -> Iterator[str]:
 
 
 EVERYWHERE: Final[tuple[Check, ...]] = (_templates, _attention, _checkpoints, _secrets, _hub)
-SUPERVISED: Final = (*preflight_batches.SUPERVISED, *preflight_gpus.SUPERVISED, *EVERYWHERE)
+SUPERVISED: Final = (*preflight_batches.SUPERVISED, *preflight_gpus.SUPERVISED, *EVERYWHERE, _adapters)
 RL: Final = (*preflight_batches.RL, *preflight_gpus.RL, *EVERYWHERE, _forgotten, _broken, _method, _masked)

@@ -104,7 +104,9 @@ def _rl_gpus(settings: Settings, facts: Facts) -> Iterator[str]:
         if taken > free:
             asked = ", ".join(f"{role} {count}" for role, count in gpus_asked(settings.command).items() if count)
             wrong = f"it asks for more GPUs ({asked}) than are free ({free} of {there})"
-            yield f"{settings.program}: {wrong}, and would wait for ever at {reservation.waits}; at most {free}"
+            served = f" ({facts.labeler_gpus} are the labeler's: lower labeler.gpus, or name labeler.url)"
+            right = f"at most {free}{served if facts.labeler_gpus else ''}"
+            yield f"{settings.program}: {wrong}, and would wait for ever at {reservation.waits}; {right}"
             return
 
 

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from rlaif_spec.engines.openrlhf.facts import tensor_parallel, visible_gpus
+from rlaif_spec.engines.openrlhf.facts import on_this_node, tensor_parallel, visible_gpus
 from rlaif_spec.errors import UserError
 from rlaif_spec.spec.openrlhf import OPENRLHF, OpenRlhfSettings
 
@@ -23,7 +23,7 @@ def check_installed() -> None:
     if lacks:
         raise UserError(
             f"engine openrlhf needs {' and '.join(lacks)}; on a machine with CUDA, after torch and nvcc:"
-            " pip install --no-build-isolation 'rlaif-spec[openrlhf]' (docs/how-to/run-on-a-cluster.md);"
+            " pip install --no-build-isolation '.[openrlhf]' in the checkout (docs/how-to/run-on-a-cluster.md);"
             " without a GPU use engine: native, such as --scale toy or small"
         )
     _check_version()
@@ -81,7 +81,7 @@ def check_heads(folder: Path, wanted: int) -> None:
 
 def check_cluster(own: OpenRlhfSettings, *, starts_labeler: bool) -> None:
     """Refuse to start a labeler's server beside somebody else's Ray: its GPUs may be Ray's, and it out of reach."""
-    if starts_labeler and own.ray.address is not None and "SLURM_JOB_ID" not in os.environ:
+    if starts_labeler and own.ray.address is not None and not on_this_node(own.ray.address):
         raise UserError(
             "openrlhf.labeler.url: on a Ray cluster that runs already, start the labeler's server on GPUs that are not"
             " Ray's, and name it with url and model"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rlaif_spec.engines.openrlhf.agent import ScoringSettings, agent_source
 from rlaif_spec.engines.openrlhf.checkpoints import drop_policies
+from rlaif_spec.engines.openrlhf.collect import is_whole
 from rlaif_spec.engines.openrlhf.command import Command
 from rlaif_spec.engines.openrlhf.endpoint import endpoint_settings
 from rlaif_spec.engines.openrlhf.facts import devices, first_node, tensor_parallel
@@ -30,6 +31,7 @@ from rlaif_spec.spec.settings import RlSettings
 from rlaif_spec.store import write_whole
 
 SERVED = "labeler"
+SHOWN = ("reward", "kl", "tokens", "unread")
 SECRETS = ("WANDB_API_KEY", "HF_TOKEN")
 
 
@@ -47,6 +49,8 @@ class Launch:
     job: Job
     labeler: LabelerScores | None
     settings: RlSettings
+    figures: Callable[[Row], dict[str, float]]
+    """Figures of a whole row of the job's metrics, in the units of `train.jsonl`."""
     _started: int = field(default=0, init=False)
 
     def write_agent(self, path: Path) -> None:
@@ -91,6 +95,7 @@ class Launch:
             self.job.tell,
             self.job.say,
             self.own.silent_minutes,
+            figures=SHOWN,
             checks=checks,
         )
         job = RayJob(
@@ -109,7 +114,7 @@ class Launch:
 
         def new() -> Sequence[Row]:
             drop_policies(self.place.scratch / CHECKPOINTS, self.settings.checkpoint_every)
-            return tail.new()
+            return [{"step": row["step"], **(self.figures(row) if is_whole(row) else {})} for row in tail.new()]
 
         return new
 

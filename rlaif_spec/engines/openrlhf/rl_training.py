@@ -71,7 +71,7 @@ class RlTraining:
         check_heads(self.model, self.own.placement.tensor_parallel)
         self._write_prompts(place)
         scale = self._reward_scale(place)
-        launch = Launch(place, self.own, self.job, labeler, self.settings)
+        launch = Launch(place, self.own, self.job, labeler, self.settings, lambda row: self._figures(row, scale))
         reward = self._reward(place, launch, scale)
         attempts = Attempts(
             self.job,
@@ -137,13 +137,8 @@ class RlTraining:
     def _collect(self, place: Place, scale: float) -> int:
         """Log and policy; the number of tokens that were written."""
         found = rows(place.scratch / METRICS)
-        coefficient = kl_coefficient(self.settings.beta)
-
-        def figures(row: Row) -> dict[str, float]:
-            return rl_figures(row, kl_coefficient=coefficient, reward_scale=scale)
-
-        write_log(self.job.folder, found, figures)
-        by_step = {int(row["step"]): figures(row) for row in found}
+        write_log(self.job.folder, found, lambda row: self._figures(row, scale))
+        by_step = {int(row["step"]): self._figures(row, scale) for row in found}
         candidates = Candidates(self.job.folder)
         for step, folder in self._kept(place):
             turns = self._turns(folder, self.task.validation, self.task.respond)
@@ -151,6 +146,9 @@ class RlTraining:
             candidates.keep(step, _copier(folder), {**beside, **self.task.probe(turns)})
         candidates.choose(self.task.choose)
         return round(sum(row["tokens"] * row["read"] for row in by_step.values()))
+
+    def _figures(self, row: Row, scale: float) -> dict[str, float]:
+        return rl_figures(row, kl_coefficient=kl_coefficient(self.settings.beta), reward_scale=scale)
 
     def _kept(self, place: Place) -> list[tuple[int, Path]]:
         """The policies that the job wrote, by step; the last one is the final model."""

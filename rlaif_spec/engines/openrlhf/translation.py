@@ -133,7 +133,8 @@ def _objective(step: Rl) -> Iterator[Translated]:
 def _micro_batch(name: str, settings: SftSettings | RewardModelSettings | RlSettings, world: int) -> Translated:
     batch, limit = settings.batch_size, settings.micro_batch_size
     size = micro_batch(batch, world, limit)
-    return Translated(f"{name}.micro_batch_size", str(limit), "exact", f"{size} on each of {world} GPUs")
+    why = "" if size == limit else f": the most up to {limit} that divides a GPU's share"
+    return Translated(f"{name}.micro_batch_size", str(limit), "exact", f"{size} on each of {world} GPUs{why}")
 
 
 def _optimizer(name: str, optimizer: Optimizer, steps: int) -> Iterator[Translated]:

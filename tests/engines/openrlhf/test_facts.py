@@ -72,7 +72,7 @@ def test_without_openrlhf_the_message_says_what_is_missing_and_what_to_do(
     assert main(["run", str(ROOT / "specs" / "summarize_SFT.yaml"), "--scale", str(scale), "--seeds", "0"]) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("engine openrlhf")]
     assert "GPU" in line
-    assert "pip install --no-build-isolation 'rlaif-spec[openrlhf]'" in line
+    assert "pip install --no-build-isolation '.[openrlhf]'" in line
     assert "engine: native" in line
 
 
@@ -105,16 +105,15 @@ def test_a_scale_may_not_promise_more_gpus_than_there_are(
 
 
 def test_no_labeler_is_started_beside_somebody_elses_ray(
-    own: OpenRlhfSettings, monkeypatch: pytest.MonkeyPatch
+    own: OpenRlhfSettings,
 ) -> None:
-    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     elsewhere = own.model_copy(update={"ray": own.ray.model_copy(update={"address": "http://head:8265"})})
     check_cluster(own, starts_labeler=True)
     check_cluster(elsewhere, starts_labeler=False)
     with pytest.raises(UserError, match=r"openrlhf\.labeler\.url"):
         check_cluster(elsewhere, starts_labeler=True)
-    monkeypatch.setenv("SLURM_JOB_ID", "1")
-    check_cluster(elsewhere, starts_labeler=True)
+    ours = own.model_copy(update={"ray": own.ray.model_copy(update={"address": "http://127.0.0.1:8265"})})
+    check_cluster(ours, starts_labeler=True)
 
 
 def test_wandb_wants_its_key_before_anything_loads(own: OpenRlhfSettings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,6 +130,8 @@ def test_wandb_wants_its_key_before_anything_loads(own: OpenRlhfSettings, monkey
         ("max_checkpoints: 1", "greater than or equal to 2"),
         ("flags: {rl: [--ckpt.path, /x]}", "--ckpt.path is the engine's own"),
         ("flags: {rl: ['0.5']}", "'0.5' is no flag"),
+        ("flags: {rl: [--algo.kl.init_coef, '0.5']}", "--algo.kl.init_coef is what settings of the scale"),
+        ("max_tokens: 100", "leaves no room for a prompt beside respond.max_new_tokens (128)"),
         ("labeler: {url: 'http://host/v1'}", "url and model go together"),
     ],
 )
@@ -140,3 +141,16 @@ def test_what_cannot_work_is_refused_when_the_scale_is_read(tmp_path: Path, chan
     with pytest.raises(SpecError) as caught:
         load_scale(path)
     assert message in caught.value.problems[0]
+
+
+def test_a_placement_of_another_kind_replaces_the_one_that_is_extended(tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    role = "{gpus: 1}"
+    path.write_text(
+        "extends: paper\nname: my\nopenrlhf:\n  placement:\n    kind: separate\n"
+        f"    actor: {role}\n    reference: {role}\n    critic: {role}\n    reward: {role}\n    engines: 1\n"
+    )
+    found = load_scale(path).openrlhf
+    assert found is not None
+    assert found.placement.kind == "separate"
+    assert found.gpus_per_node == 8, "the rest is as it was"

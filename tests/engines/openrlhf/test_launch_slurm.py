@@ -17,8 +17,8 @@ NASTY = 'it\'s $HOME `id` $(touch pwned) "q" \\ ; & | #\n*'
 ONE = Allocation("rl", nodes=1, gpus_per_node=8, cpus_per_node=64)
 THREE = Allocation("rl", nodes=3, gpus_per_node=8, cpus_per_node=64, options=("--partition=gpu",), setup=("true",))
 SCRIPTS = {
-    "run on one node": run_script(ONE, f"specs/{NASTY}.yaml", "big"),
-    "run on three nodes": run_script(THREE, "specs/a b.yaml", NASTY),
+    "run on one node": run_script(ONE, [f"specs/{NASTY}.yaml", "--scale", "big"]),
+    "run on three nodes": run_script(THREE, ["specs/a b.yaml", "--scale", NASTY]),
 }
 PROGRAMS = {
     "scontrol": "echo node1; echo node2; echo node3",
@@ -140,11 +140,11 @@ def test_time_is_over(cluster: Cluster) -> None:
 )
 def test_what_cannot_stand_in_a_script_is_refused(allocation: Allocation) -> None:
     with pytest.raises(UserError, match="SLURM"):
-        run_script(allocation, "spec.yaml", "my.yaml")
+        run_script(allocation, ["spec.yaml"])
 
 
 def test_ray_leaves_the_labelers_gpus_alone_on_the_first_node() -> None:
-    text = run_script(replace(THREE, labeler_gpus=3), "spec.yaml", "my.yaml")
+    text = run_script(replace(THREE, labeler_gpus=3), ["spec.yaml"])
     head, others = (line for line in text.splitlines() if "ray start" in line)
     assert "--num-gpus=5" in head
     assert "--num-gpus=8" in others

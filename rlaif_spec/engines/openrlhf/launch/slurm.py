@@ -36,9 +36,9 @@ class Allocation:
     dashboard_port: int = 8265
 
 
-def run_script(allocation: Allocation, spec: str, scale: str) -> str:
-    """`rlaif-spec run` over the allocation; UserError where a name cannot stand in a script."""
-    run = shlex.join(["rlaif-spec", "run", spec, "--scale", scale])
+def run_script(allocation: Allocation, arguments: Sequence[str]) -> str:
+    """`rlaif-spec run` with these arguments over the allocation; UserError where a name cannot stand in a script."""
+    run = shlex.join(["rlaif-spec", "run", *arguments])
     note = f"# The scale must say: openrlhf.ray.address: http://127.0.0.1:{allocation.dashboard_port}"
     return _script(allocation, [*_ray(allocation), note, f"run {run}"])
 
