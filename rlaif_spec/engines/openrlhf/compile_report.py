@@ -80,7 +80,7 @@ def _table(rows: list[Translated]) -> list[str]:
     verdict = max(len(row.verdict) for row in rows)
     return [
         f"  {row.setting:<{width}}  {row.value:<{value}}  {row.verdict:<{verdict}}  {row.how}"
-        + (f" [accepted as {row.deviation}]" if row.deviation else "")
+        + (f" [accept: {row.deviation}]" if row.deviation else "")
         for row in rows
     ]
 
