@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rlaif_spec.errors import RlaifSpecError, SpecError, UserError
+from rlaif_spec.errors import RlaifSpecError, SpecError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,13 +55,12 @@ def _plan(options: argparse.Namespace) -> int:
     from rlaif_spec.run import plan_jobs, plan_lines, plan_rows, prepare
 
     prepared = prepare(_request(options))
-    jobs, refusals = plan_jobs(prepared)
+    jobs = plan_jobs(prepared)
     if options.json:
         _print(json.dumps(plan_rows(prepared), indent=2))
     else:
-        _print("\n".join([*plan_lines(prepared), *([""] if jobs else []), *jobs]).rstrip())
-    if refusals:
-        raise UserError("\n".join(refusals))
+        _print("\n".join([*plan_lines(prepared), *([""] if jobs.lines else []), *jobs.lines]).rstrip())
+    jobs.refuse()
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import assert_never
 from rlaif_spec.engines.protocol import Engine
 from rlaif_spec.errors import UserError
 from rlaif_spec.plan import Plan
-from rlaif_spec.plan.steps import Data, LabelerScore, RewardModel, Rl, Sft, data_of
+from rlaif_spec.plan.steps import Data, LabelerScore, Rl, data_of
 from rlaif_spec.spec.scale import FileData, Scale
 from rlaif_spec.store import Store
 
@@ -25,6 +25,11 @@ class JobReport:
 
     lines: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
+
+    def refuse(self) -> None:
+        """Raise UserError with every reason, a line each."""
+        if self.refusals:
+            raise UserError("\n".join(self.refusals))
 
 
 def open_engine(scale: Scale) -> Engine:
@@ -54,11 +59,11 @@ def job_report(plan: Plan, scale: Scale, store: Store) -> JobReport:
     own = scale.openrlhf
     nodes = supervised_nodes(own)
     jobs = compile_jobs(plan, own, store.root, lambda data, part: _rows(data, part, store), nodes)
-    read = not jobs or store.finished(data_of_step(jobs[0].step))
+    read = not jobs or store.finished(data_of(jobs[0].step))
     lines = [] if read else [NOT_READ]
-    seeds = list(dict.fromkeys(data_of_step(job.step).seed for job in jobs))
+    seeds = list(dict.fromkeys(data_of(job.step).seed for job in jobs))
     for job in jobs:
-        if data_of_step(job.step).seed == seeds[0]:
+        if data_of(job.step).seed == seeds[0]:
             lines += report(job, own)
     if len(seeds) > 1:
         others = ", ".join(map(str, seeds[1:]))
@@ -98,7 +103,7 @@ def batch_script(plan: Plan, scale: Scale, arguments: Sequence[str], options: Ba
         nodes=own.nodes,
         gpus_per_node=own.gpus_per_node,
         cpus_per_node=options.cpus_per_node,
-        labeler_gpus=own.labeler.gpus if asks and own.labeler.url is None else 0,
+        labeler_gpus=own.labeler.started_gpus if asks else 0,
         time=options.time,
         options=options.options,
         setup=options.setup,
@@ -106,11 +111,6 @@ def batch_script(plan: Plan, scale: Scale, arguments: Sequence[str], options: Ba
         dashboard_port=own.ray.dashboard_port,
     )
     return run_script(allocation, arguments)
-
-
-def data_of_step(step: Sft | RewardModel | Rl) -> Data:
-    """The data that a training step learns from."""
-    return data_of(step.start if isinstance(step, RewardModel) else step)
 
 
 def _rows(data: Data, part: str, store: Store) -> int:

@@ -234,8 +234,8 @@ AnyStep = Data | Sft | Labels | RewardModel | Rl | Responses | Ratings | Verdict
 Rl.model_rebuild()
 
 
-def data_of(step: Sft | Rl) -> Data:
-    """The data that a policy was trained on."""
+def data_of(step: Sft | RewardModel | Rl) -> Data:
+    """The data that a policy or reward model was trained on."""
     return step.data if isinstance(step, Sft) else step.start.data
 
 

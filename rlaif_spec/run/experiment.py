@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from rlaif_spec.engines import BatchOptions, batch_script, job_report, open_engine
+from rlaif_spec.engines import BatchOptions, JobReport, batch_script, job_report, open_engine
 from rlaif_spec.errors import UserError
 from rlaif_spec.plan import AnyStep, Plan, compile_plan
 from rlaif_spec.run.provenance import commit, machine, versions
@@ -96,18 +96,15 @@ def plan_lines(prepared: Prepared) -> list[str]:
     return [prepared.scale_note, *lines, f"{open_steps} of {len(rows)} steps to do"]
 
 
-def plan_jobs(prepared: Prepared) -> tuple[list[str], list[str]]:
-    """For an engine that works in jobs: the report on each, and why they must not start; both empty otherwise."""
-    report = job_report(prepared.plan, prepared.scale, prepared.store)
-    return list(report.lines), list(report.refusals)
+def plan_jobs(prepared: Prepared) -> JobReport:
+    """For an engine that works in jobs: the report on each, and why they must not start; empty otherwise."""
+    return job_report(prepared.plan, prepared.scale, prepared.store)
 
 
 def slurm_script(request: Request, options: BatchOptions) -> str:
     """A script for sbatch that runs the spec; refused where a run would be."""
     prepared = prepare(request)
-    _, refusals = plan_jobs(prepared)
-    if refusals:
-        raise UserError("\n".join(refusals))
+    plan_jobs(prepared).refuse()
     arguments = [str(request.spec), "--scale", str(request.scale)]
     if request.seeds is not None:
         arguments += ["--seeds", ",".join(map(str, request.seeds))]
@@ -120,9 +117,7 @@ def run_experiment(request: Request, screen: Screen | None = None) -> Outcome:
 
     screen = screen or Screen()
     prepared = prepare(request)
-    refusals = job_report(prepared.plan, prepared.scale, prepared.store).refusals
-    if refusals:
-        raise UserError("\n".join(refusals))
+    plan_jobs(prepared).refuse()
     screen.say(prepared.scale_note)
     began = time.monotonic()
     folder = request.results / prepared.name / prepared.scale.name

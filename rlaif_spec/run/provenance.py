@@ -4,8 +4,9 @@ import importlib.util
 import os
 import platform
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
+
+from rlaif_spec.store import versions_of
 
 PACKAGES: Final = ("rlaif-spec", "torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "pydantic")
 PACKAGES_OF_JOBS: Final = ("openrlhf", "ray", "deepspeed", "vllm")
@@ -14,14 +15,8 @@ PACKAGES_OF_JOBS: Final = ("openrlhf", "ray", "deepspeed", "vllm")
 
 def versions() -> dict[str, str]:
     """Version of Python and of each package that results depend on."""
-    found = {"python": platform.python_version()}
     jobs = PACKAGES_OF_JOBS if importlib.util.find_spec("ray") else ()
-    for package in (*PACKAGES, *jobs):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {"python": platform.python_version(), **versions_of((*PACKAGES, *jobs))}
 
 
 def machine() -> dict[str, str]:

@@ -110,6 +110,11 @@ class LabelerEndpoint(Frozen):
     200 of a server that is started here, 20 (what most hosts allow) of another."""
 
     @property
+    def started_gpus(self) -> int:
+        """GPUs of the server that is started for d-RLAIF; none where one is named."""
+        return 0 if self.url else self.gpus
+
+    @property
     def read_logprobs(self) -> int:
         """`top_logprobs`, or what is meant where it is left open."""
         return self.top_logprobs or (20 if self.url else 200)

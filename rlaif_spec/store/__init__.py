@@ -1,6 +1,6 @@
 """Artifacts: folders named by a step's key, finished when their receipt is there."""
 
-from rlaif_spec.store.receipt import ENGINE_NOTE, SCRATCH, Receipt, sha256_of
+from rlaif_spec.store.receipt import ENGINE_NOTE, SCRATCH, Receipt, sha256_of, versions_of
 from rlaif_spec.store.rows import append_rows, read_rows, read_whole_rows, write_rows
 from rlaif_spec.store.store import Store, copy_folder, write_json, write_whole
 
@@ -14,6 +14,7 @@ __all__ = [
     "read_rows",
     "read_whole_rows",
     "sha256_of",
+    "versions_of",
     "write_json",
     "write_rows",
     "write_whole",

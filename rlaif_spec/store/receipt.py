@@ -1,6 +1,8 @@
 """The receipt that a step leaves when it has finished: what was done, with what, and a hash of each file."""
 
 import hashlib
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,17 @@ def sha256_of(path: Path) -> str:
     """Hash of a file's content, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def versions_of(packages: Iterable[str]) -> dict[str, str]:
+    """Version of each package that is installed."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def _hash(path: Path) -> FileHash:

@@ -80,15 +80,21 @@ def wait_for_checkpoint(folder: Path, run: "subprocess.Popen[str]") -> None:
     raise AssertionError("no checkpoint")
 
 
+def at_its_first_checkpoint(whole: Path, folder: Path, environment: dict[str, str]) -> "subprocess.Popen[str]":
+    """A run that found all before RL done, and has something to be continued from."""
+    for path in (whole / "runs").iterdir():
+        if path.name.startswith(("data-", "sft-", "reward-model-")):
+            shutil.copytree(path, folder / "runs" / path.name)
+    run = started(folder, environment)
+    wait_for_checkpoint(folder, run)
+    return run
+
+
 @pytest.mark.parametrize("wanted", [is_driver, is_worker, is_head], ids=["driver", "worker", "head"])
 def test_a_killed_training_continues_from_its_last_checkpoint(
     whole: Path, tmp_path: Path, shimmed: dict[str, str], wanted: Callable[["psutil.Process"], bool]
 ) -> None:
-    for path in (whole / "runs").iterdir():
-        if path.name.startswith(("data-", "sft-", "reward-model-")):
-            shutil.copytree(path, tmp_path / "runs" / path.name)
-    run = started(tmp_path, shimmed)
-    wait_for_checkpoint(tmp_path, run)
+    run = at_its_first_checkpoint(whole, tmp_path, shimmed)
     kill_one(run, wanted)
     children = family(run)
     _, error = run.communicate(timeout=MINUTES * 60)
@@ -116,11 +122,7 @@ def check_finished(folder: Path, saved: int) -> None:
 def test_a_runner_that_is_killed_leaves_nothing_running_and_the_next_one_goes_on(
     whole: Path, tmp_path: Path, shimmed: dict[str, str]
 ) -> None:
-    for path in (whole / "runs").iterdir():
-        if path.name.startswith(("data-", "sft-", "reward-model-")):
-            shutil.copytree(path, tmp_path / "runs" / path.name)
-    run = started(tmp_path, shimmed)
-    wait_for_checkpoint(tmp_path, run)
+    run = at_its_first_checkpoint(whole, tmp_path, shimmed)
     children = family(run)
     run.kill()
     run.communicate()

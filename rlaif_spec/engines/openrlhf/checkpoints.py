@@ -19,9 +19,13 @@ POLICIES: Final = "_hf"
 
 def last_checkpoint(folder: Path) -> str:
     """Name of the last whole checkpoint in a folder; empty where there is none."""
-    path = folder / LATEST
-    name = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    name = named(folder / LATEST)
     return name if name and (folder / name).is_dir() else ""
+
+
+def named(pointer: Path) -> str:
+    """The checkpoint that such a file names; empty where there is no file."""
+    return pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else ""
 
 
 def settled(folder: Path, every: int) -> str:

@@ -7,12 +7,11 @@ responses that reached their limit without one, which OpenRLHF scores at their l
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from rlaif_spec.errors import EngineError
-from rlaif_spec.store import ENGINE_NOTE, write_json, write_whole
+from rlaif_spec.store import ENGINE_NOTE, versions_of, write_json, write_whole
 
 Row = Mapping[str, float]
 PACKAGES = ("openrlhf", "ray", "deepspeed", "vllm", "flash-attn", "transformers", "torch")
@@ -83,15 +82,4 @@ def check_model(folder: Path) -> None:
 
 def write_note(folder: Path, note: Mapping[str, Any]) -> None:
     """With what the step was done; the store puts it into the step's receipt."""
-    write_json(folder / ENGINE_NOTE, {"engine": "openrlhf", "versions": versions(), **note})
-
-
-def versions() -> dict[str, str]:
-    """Version of each package that takes part, of those that are installed."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    write_json(folder / ENGINE_NOTE, {"engine": "openrlhf", "versions": versions_of(PACKAGES), **note})

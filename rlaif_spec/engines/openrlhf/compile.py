@@ -73,8 +73,7 @@ def _compiled(step: Sft | RewardModel | Rl, own: OpenRlhfSettings, nodes: Nodes,
             count = step.settings.steps * step.settings.batch_size
             place = Place.within(folder, trained(runs, step.start), PROMPTS, step.random_seed).for_candidates()
             reward = _reward(step, place, runs)
-            everywhere = Nodes(own.nodes, own.gpus_per_node)
-            command = rl_command(place, reward, Method(step.settings, step.respond), own, everywhere)
+            command = rl_command(place, reward, Method(step.settings, step.respond), own)
     return CompiledJob(step, command, count, translation(step, count, own, nodes))
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from rlaif_spec.engines.openrlhf.compile import CompiledJob
 from rlaif_spec.engines.openrlhf.data import EVALUATION_ROWS
-from rlaif_spec.engines.openrlhf.facts import supervised_nodes, templates
+from rlaif_spec.engines.openrlhf.facts import promised, supervised_nodes
 from rlaif_spec.engines.openrlhf.parsers import checked, installed
-from rlaif_spec.engines.openrlhf.preflight import Facts, gpus_asked, problems
+from rlaif_spec.engines.openrlhf.preflight import gpus_asked, problems
 from rlaif_spec.engines.openrlhf.preflight_gpus import waits
 from rlaif_spec.engines.openrlhf.refusals import check_cluster
 from rlaif_spec.engines.openrlhf.translation import Translated
@@ -45,15 +45,8 @@ def refusals(jobs: list[CompiledJob], own: OpenRlhfSettings) -> list[str]:
 def _problems(job: CompiledJob, own: OpenRlhfSettings) -> list[str]:
     """The preflight on the GPUs that the scale promises, and OpenRLHF's own checks where it is installed."""
     assert job.command is not None  # noqa: S101
-    facts = Facts(
-        rows=job.rows,
-        evaluation_rows=min(EVALUATION_ROWS, job.rows) if isinstance(job.step, RewardModel) else 0,
-        gpus_per_node=own.gpus_per_node,
-        flash_attention=True,
-        nodes=own.nodes,
-        labeler_gpus=_labeler_gpus(job, own),
-        templates=templates(own),
-    )
+    held_out = min(EVALUATION_ROWS, job.rows) if isinstance(job.step, RewardModel) else 0
+    facts = promised(own, job.rows, evaluation_rows=held_out, labeler_gpus=_labeler_gpus(job, own))
     found = problems(job.command, facts)
     if not found and installed() is not None:
         found += checked(job.command.program, job.command.arguments).problems
@@ -61,8 +54,7 @@ def _problems(job: CompiledJob, own: OpenRlhfSettings) -> list[str]:
 
 
 def _labeler_gpus(job: CompiledJob, own: OpenRlhfSettings) -> int:
-    asks = isinstance(job.step, Rl) and isinstance(job.step.reward, LabelerScore) and own.labeler.url is None
-    return own.labeler.gpus if asks else 0
+    return own.labeler.started_gpus if isinstance(job.step, Rl) and _asks(job.step) else 0
 
 
 def report(job: CompiledJob, own: OpenRlhfSettings) -> list[str]:

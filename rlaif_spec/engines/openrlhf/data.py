@@ -16,6 +16,7 @@ from rlaif_spec.engines.protocol import PreferencePair, Turn
 from rlaif_spec.errors import DataError, EngineError
 from rlaif_spec.store import write_whole
 
+Ids = list[int]
 EVALUATION_ROWS = 64
 LEAST_ROOM = 3
 """Tokens of room behind a prompt without which OpenRLHF's SFT leaves a row out and says nothing."""
@@ -39,9 +40,9 @@ class Marks:
         """A response as OpenRLHF is given it."""
         return f" {text}{self.end}"
 
-    def check(self, texts: Iterable[str], room: int = 0) -> int:
+    def check(self, texts: Sequence[Ids], room: int = 0) -> int:
         """Refuse texts that leave less than `room` tokens of the limit; the number of tokens of all."""
-        lengths = [len(ids) for ids in self._ids(list(texts))]
+        lengths = [len(ids) for ids in texts]
         longest = max(lengths)
         if longest + room > self.limit:
             what = f"a text of {longest} tokens" + (f" and a response of {room}" if room else "")
@@ -51,18 +52,18 @@ class Marks:
             )
         return sum(lengths)
 
-    def check_joints(self, rows: Sequence[tuple[str, str]]) -> None:
+    def check_joints(self, prompts: Sequence[Ids], joined: Sequence[Ids]) -> None:
         """Refuse a tokenizer that reads a prompt otherwise where a response follows: the loss would begin elsewhere."""
-        prompts = self._ids([prompt for prompt, _ in rows])
-        joined = self._ids([prompt + response for prompt, response in rows])
-        for prompt, whole, (text, _) in zip(prompts, joined, rows, strict=True):
+        for prompt, whole in zip(prompts, joined, strict=True):
             if whole[: len(prompt)] != prompt:
+                text = self.tokenizer.decode(prompt)
                 raise DataError(
                     f"the tokenizer reads {text[-40:]!r} otherwise where a response follows; OpenRLHF tokenises them"
                     " together; take a model whose tokenizer keeps words apart, or engine: native"
                 )
 
-    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+    def ids(self, texts: Iterable[str]) -> list[Ids]:
+        """The tokens that OpenRLHF reads."""
         return [list(ids) for ids in self.tokenizer(list(texts), add_special_tokens=False).input_ids]
 
 
@@ -80,10 +81,13 @@ def read_marks(folder: Path, limit: int) -> Marks:
 
 def write_demonstrations(path: Path, turns: Sequence[Turn], marks: Marks) -> int:
     """SFT: `input` and `output`; the number of tokens."""
-    marks.check((marks.prompt(turn.prompt) for turn in turns), LEAST_ROOM)
-    marks.check_joints([(marks.prompt(turn.prompt), marks.response(turn.response)) for turn in turns])
-    tokens = marks.check(marks.prompt(turn.prompt) + marks.response(turn.response) for turn in turns)
-    _write(path, ({"input": marks.prompt(t.prompt), "output": marks.response(t.response)} for t in turns))
+    rows = [{"input": marks.prompt(turn.prompt), "output": marks.response(turn.response)} for turn in turns]
+    prompts = marks.ids(row["input"] for row in rows)
+    joined = marks.ids(row["input"] + row["output"] for row in rows)
+    marks.check(prompts, LEAST_ROOM)
+    marks.check_joints(prompts, joined)
+    tokens = marks.check(joined)
+    _write(path, rows)
     return tokens
 
 
@@ -94,7 +98,7 @@ def write_preferences(path: Path, pairs: Sequence[PreferencePair], marks: Marks)
     Returns the number of tokens of both sides.
     """
     rows = [_preference(pair, marks) for pair in pairs]
-    tokens = marks.check(row["prompt"] + row[side] for row in rows for side in ("chosen", "rejected"))
+    tokens = marks.check(marks.ids(row["prompt"] + row[side] for row in rows for side in ("chosen", "rejected")))
     _write(path, rows)
     _write(path.with_name("evaluation.jsonl"), rows[:EVALUATION_ROWS])
     return tokens
@@ -113,7 +117,7 @@ def _preference(pair: PreferencePair, marks: Marks) -> dict[str, Any]:
 
 def write_prompts(path: Path, prompts: Sequence[str], contexts: Mapping[str, str], marks: Marks, room: int) -> None:
     """RL: `input`, and in `label` the context behind the prompt, which d-RLAIF's labeler is asked about."""
-    marks.check((marks.prompt(text) for text in set(prompts)), room)
+    marks.check(marks.ids(marks.prompt(text) for text in set(prompts)), room)
     _write(path, ({"input": marks.prompt(text), "label": contexts.get(text, "")} for text in prompts))
 
 

@@ -19,7 +19,7 @@ from rlaif_spec.engines.openrlhf.launch.watch import Watch
 from rlaif_spec.engines.openrlhf.preflight import refuse
 from rlaif_spec.engines.openrlhf.refusals import check_folder, check_gpus, check_installed, check_wandb
 from rlaif_spec.engines.openrlhf.rl_training import RlTraining
-from rlaif_spec.engines.openrlhf.supervised import reward_model_command, sft_command
+from rlaif_spec.engines.openrlhf.supervised import reward_model_command, sft_command, steps_of
 from rlaif_spec.engines.openrlhf.training import CHECKPOINTS, DEMONSTRATIONS, METRICS, PREFERENCES, Nodes, Place
 from rlaif_spec.engines.protocol import Job, PreferencePair, RlTask, Turn
 from rlaif_spec.engines.sources import local_folder
@@ -103,7 +103,10 @@ class OpenRlhfEngine:
         self._asking.release()
 
         def make(resume: bool) -> Command:
-            made = command(place.resumed(resume), nodes)
+            return command(place.resumed(resume), nodes)
+
+        def allowed(resume: bool) -> Command:
+            made = make(resume)
             refuse(made, here(self._own, count, evaluation_rows=min(count, EVALUATION_ROWS)))
             return made
 
@@ -112,12 +115,11 @@ class OpenRlhfEngine:
             watch = Watch(_steps(made, count), tail.new, job.tell, job.say, self._own.silent_minutes)
             run_process(made.argv, made.environment, place.scratch / "job.log", watch)
 
-        attempts.run(make, start)
+        attempts.run(allowed, start)
         check_model(place.output)
         write_log(job.folder, rows(place.scratch / METRICS), supervised_figures)
         attempts.note(make(False), tokens=tokens)
 
 
 def _steps(command: Command, count: int) -> int:
-    batch, epochs = command.number("--train.batch_size", 128), command.number("--train.max_epochs", 1)
-    return epochs * (count // batch)
+    return steps_of(count, command.number("--train.max_epochs", 1), command.number("--train.batch_size", 128))

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -31,11 +32,18 @@ def visible_gpus() -> int:
 
 def here(own: OpenRlhfSettings, rows: int, *, evaluation_rows: int = 0, labeler_gpus: int = 0) -> Facts:
     """The facts on a job that is about to start here; a Ray cluster that runs already is asked for its GPUs itself."""
+    facts = promised(own, rows, evaluation_rows=evaluation_rows, labeler_gpus=labeler_gpus)
+    gpus = visible_gpus() if own.ray.address is None else own.gpus_per_node
+    return replace(facts, gpus_per_node=gpus, flash_attention=importlib.util.find_spec("flash_attn") is not None)
+
+
+def promised(own: OpenRlhfSettings, rows: int, *, evaluation_rows: int = 0, labeler_gpus: int = 0) -> Facts:
+    """The facts on a job that is planned, on the GPUs that the scale promises."""
     return Facts(
         rows=rows,
         evaluation_rows=evaluation_rows,
-        gpus_per_node=visible_gpus() if own.ray.address is None else own.gpus_per_node,
-        flash_attention=importlib.util.find_spec("flash_attn") is not None,
+        gpus_per_node=own.gpus_per_node,
+        flash_attention=True,
         nodes=own.nodes,
         labeler_gpus=labeler_gpus,
         templates=templates(own),

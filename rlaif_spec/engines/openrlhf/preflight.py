@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from rlaif_spec.engines.openrlhf import flags, preflight_batches, preflight_gpus
+from rlaif_spec.engines.openrlhf.checkpoints import named
 from rlaif_spec.engines.openrlhf.command import Command
 from rlaif_spec.engines.openrlhf.preflight_facts import Check, Facts, Settings, UnreadableError
 from rlaif_spec.engines.openrlhf.preflight_gpus import gpus_asked
@@ -123,21 +124,17 @@ def _checkpoints(settings: Settings, facts: Facts) -> Iterator[str]:
     if settings.program == "train_ppo_ray" and "critic" in settings.roles:
         folders.append(folders[0].parent / "_critic")
     pointer = "latest_universal" if settings.on("--ds.use_universal_ckpt") else "latest"
-    tags = {folder: _tag(folder / pointer) for folder in folders}
+    tags = {folder: named(folder / pointer) for folder in folders}
     for folder, tag in tags.items():
-        if tag is None or not (folder / tag).is_dir():
+        if not tag or not (folder / tag).is_dir():
             wrong = (
                 f"{folder} has no checkpoint that a file {pointer} names, so training would silently start over or fail"
             )
             yield settings.says("--ckpt.load_enable", wrong, "leave it out, or correct --ckpt.path")
-    if None not in tags.values() and len(set(tags.values())) > 1:
+    if all(tags.values()) and len(set(tags.values())) > 1:
         listed = " and ".join(f"{folder.name} {tag}" for folder, tag in tags.items())
         wrong = f"the models are at different steps ({listed})"
         yield settings.says("--ckpt.load_enable", wrong, f"write a step that both have into their files {pointer}")
-
-
-def _tag(pointer: Path) -> str | None:
-    return pointer.read_text(encoding="utf-8").strip() or None if pointer.is_file() else None
 
 
 def _forgotten(settings: Settings, facts: Facts) -> Iterator[str]:

@@ -1,10 +1,10 @@
 """The command of RL: the paper's REINFORCE with a learned value baseline, said in PPO's flags (section 3.3).
 
-Z_t - V(X_t)       `gae` with gamma = lambda = 1
-one policy         on-policy: one update of one epoch for each batch of rollouts, so the ratio is 1 and nothing clips
-V started from SFT `--critic.model_name_or_path`
-(1 - beta) r - beta KL   equal, up to the factor 1 - beta, to r - beta / (1 - beta) KL: `--algo.kl.init_coef`
-steps              the prompt file holds a row for each response, so that one pass over it is all steps
+Z_t - V(X_t)            `gae` with gamma = lambda = 1
+one policy              on-policy: one update for each batch of rollouts, so the ratio is 1 and nothing clips
+V started from SFT      `--critic.model_name_or_path`
+(1 - beta) r - beta KL  up to the factor 1 - beta, r - beta / (1 - beta) KL: `--algo.kl.init_coef`
+steps                   the prompt file holds a row for each response, so that one pass over it is all steps
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,6 @@ from rlaif_spec.engines.openrlhf.training import (
     RAY_ENVIRONMENT,
     TEMPLATE,
     UNLIMITED,
-    Nodes,
     Place,
     checkpoint_flags,
     deepspeed_flags,
@@ -65,9 +64,7 @@ def saved_every(settings: RlSettings, own: OpenRlhfSettings) -> int:
     return max(size for size in range(1, limit + 1) if settings.checkpoint_every % size == 0)
 
 
-def rl_command(
-    place: Place, reward: RewardModelFolder | AgentFile, method: Method, own: OpenRlhfSettings, nodes: Nodes
-) -> Command:
+def rl_command(place: Place, reward: RewardModelFolder | AgentFile, method: Method, own: OpenRlhfSettings) -> Command:
     """One RL job."""
     settings = method.settings
     flags = {
@@ -75,14 +72,14 @@ def rl_command(
         "--critic.model_name_or_path": [place.model],
         **_reward(reward),
         **_data(place, method, own),
-        **_batches(settings, own, nodes),
+        **_batches(settings, own),
         **_algorithm(settings),
         **optimizer_flags(settings.optimizer, settings.steps, "actor."),
         **optimizer_flags(settings.value_optimizer, settings.steps, "critic."),
         **deepspeed_flags(own),
         "--ds.value_head_prefix": ["score"],
         **switches({"--actor.gradient_checkpointing_enable": own.gradient_checkpointing}),  # of the critic, too
-        **_placement(own, nodes, has_reward_model=isinstance(reward, RewardModelFolder)),
+        **_placement(own, has_reward_model=isinstance(reward, RewardModelFolder)),
         **checkpoint_flags(place, own, saved_every(settings, own)),
         "--ckpt.save_hf": [],
         "--ckpt.best_metric_key": ["none"],
@@ -114,8 +111,8 @@ def _data(place: Place, method: Method, own: OpenRlhfSettings) -> dict[str, list
     }
 
 
-def _batches(settings: RlSettings, own: OpenRlhfSettings, nodes: Nodes) -> dict[str, list[str]]:
-    micro = micro_batch(settings.batch_size, actors(own, nodes), settings.micro_batch_size)
+def _batches(settings: RlSettings, own: OpenRlhfSettings) -> dict[str, list[str]]:
+    micro = micro_batch(settings.batch_size, actors(own), settings.micro_batch_size)
     return {
         "--rollout.batch_size": [str(settings.batch_size)],
         "--rollout.vllm_generate_batch_size": [str(settings.batch_size)],
@@ -148,11 +145,11 @@ def _algorithm(settings: RlSettings) -> dict[str, list[str]]:
     }
 
 
-def actors(own: OpenRlhfSettings, nodes: Nodes) -> int:
+def actors(own: OpenRlhfSettings) -> int:
     """Processes that train the policy."""
     placement = own.placement
     if isinstance(placement, Colocated):
-        return nodes.count * placement.gpus
+        return own.nodes * placement.gpus
     return placement.actor.nodes * placement.actor.gpus
 
 
@@ -165,12 +162,12 @@ def gpus_of(own: OpenRlhfSettings, *, has_reward_model: bool) -> int:
     return sum(role.nodes * role.gpus for role in roles) + placement.engines * placement.tensor_parallel
 
 
-def _placement(own: OpenRlhfSettings, nodes: Nodes, *, has_reward_model: bool) -> dict[str, list[str]]:
+def _placement(own: OpenRlhfSettings, *, has_reward_model: bool) -> dict[str, list[str]]:
     placement = own.placement
     if isinstance(placement, Colocated):
-        everywhere = Role(nodes=nodes.count, gpus=placement.gpus)
+        everywhere = Role(nodes=own.nodes, gpus=placement.gpus)
         roles = dict.fromkeys(ROLES, everywhere)
-        engines = nodes.count * placement.gpus // placement.tensor_parallel
+        engines = own.nodes * placement.gpus // placement.tensor_parallel
     else:
         roles = dict(
             zip(ROLES, (placement.actor, placement.reference, placement.critic, placement.reward), strict=True)

@@ -37,7 +37,7 @@ SECRETS = ("WANDB_API_KEY", "HF_TOKEN")
 
 def labeler_gpus(own: OpenRlhfSettings, labeler: LabelerScores | None) -> int:
     """GPUs of the labeler's server, where one is started."""
-    return own.labeler.gpus if labeler is not None and own.labeler.url is None else 0
+    return own.labeler.started_gpus if labeler is not None else 0
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Launch:
         with ExitStack() as stack:
             checks: list[Callable[[], None]] = []
             server = None
-            if self.labeler is not None and self.own.labeler.url is None:
+            if self.labeler is not None and labeler_gpus(self.own, self.labeler):
                 server = stack.enter_context(self._labeler_server(self.labeler))
                 checks.append(server.check)
             cluster = Cluster(self.own.ray.address or "")

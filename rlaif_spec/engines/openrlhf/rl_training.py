@@ -38,7 +38,6 @@ from rlaif_spec.engines.openrlhf.training import (
     METRICS,
     PROMPTS,
     REWARD_MODEL,
-    Nodes,
     Place,
 )
 from rlaif_spec.engines.protocol import Job, LabelerScores, RewardModelScore, RlTask, Turn
@@ -82,14 +81,15 @@ class RlTraining:
         self.asking.release()
 
         def make(resume: bool) -> Command:
-            nodes = Nodes(self.own.nodes, self.own.gpus_per_node)
-            method = Method(self.settings, self.task.respond)
-            made = rl_command(place.resumed(resume), reward, method, self.own, nodes)
+            return rl_command(place.resumed(resume), reward, Method(self.settings, self.task.respond), self.own)
+
+        def allowed(resume: bool) -> Command:
+            made = make(resume)
             count = self.settings.steps * self.settings.batch_size
             refuse(made, here(self.own, count, labeler_gpus=labeler_gpus(self.own, labeler)))
             return made
 
-        attempts.run(make, launch.start)
+        attempts.run(allowed, launch.start)
         check_model(place.output)
         tokens = self._collect(place, scale)
         attempts.note(make(False), tokens=tokens, reward_scale=scale)

@@ -7,7 +7,6 @@ environment (VLLM_API_KEY), and then wants it from whoever asks for answers.
 
 import http.client
 import os
-import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from rlaif_spec.engines.openrlhf.launch.ports import why_taken
 from rlaif_spec.engines.openrlhf.launch.process import Child
 from rlaif_spec.engines.openrlhf.launch.reason import how_it_ended, last_words_of
 from rlaif_spec.errors import EngineError
@@ -105,7 +105,11 @@ class LabelerServer:
             connection.close()
 
     def __enter__(self) -> Self:
-        _check_free(self.plan.host, self.plan.port)
+        if why := why_taken(self.plan.host, self.plan.port):
+            raise EngineError(
+                f"the labeler's server cannot listen on {self.plan.host}:{self.plan.port}: {why};"
+                " set openrlhf.labeler.port to a free one"
+            )
         environment = {**self.plan.environment, "VLLM_API_KEY": os.environ.get(self.plan.key_variable, "").strip()}
         with ExitStack() as stack:
             self._child = stack.enter_context(Child(self.plan.argv, environment, self._log))
@@ -129,17 +133,3 @@ class LabelerServer:
         raise EngineError(
             f"the labeler's server does not answer after {self._start_seconds:.0f} seconds; its log is {self._log}"
         )
-
-
-def _check_free(host: str, port: int) -> None:
-    """A port whose last connection is still fading counts as free, as it does for servers."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as one:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            one.bind(address)
-    except OSError as error:
-        raise EngineError(
-            f"the labeler's server cannot listen on {host}:{port}: {error.strerror};"
-            " set openrlhf.labeler.port to a free one"
-        ) from None

@@ -33,11 +33,7 @@ class Translated:
 
 def translation(step: Sft | RewardModel | Rl, rows: int, own: OpenRlhfSettings, nodes: Nodes) -> list[Translated]:
     """The report on one training step; `rows` is the number of its training rows."""
-    found = (
-        _rl(step, actors(own, Nodes(own.nodes, own.gpus_per_node)))
-        if isinstance(step, Rl)
-        else _supervised(step, rows, nodes)
-    )
+    found = _rl(step, actors(own)) if isinstance(step, Rl) else _supervised(step, rows, nodes)
     return [*_by_hand(step, own), *found, *_everywhere(own)]
 
 

@@ -21,10 +21,13 @@ from types import TracebackType
 from typing import Self
 
 from rlaif_spec.engines.openrlhf.launch.dashboard import Cluster, Dashboard, cluster_gpus
+from rlaif_spec.engines.openrlhf.launch.ports import why_taken
 from rlaif_spec.engines.openrlhf.launch.process import Child
 from rlaif_spec.engines.openrlhf.launch.reason import how_it_ended, last_words_of
 from rlaif_spec.errors import EngineError
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104
+"""Ray's services listen on every interface, so a port must be free on all."""
 START_SECONDS = 180.0
 GRACE_SECONDS = 15.0
 LONGEST_FOLDER = 30
@@ -75,7 +78,10 @@ class RayHead:
 
     def __enter__(self) -> Self:
         for port in (self._settings.port, self._settings.dashboard_port):
-            _check_free(port)
+            if why_taken(EVERYWHERE, port):
+                raise EngineError(
+                    f"port {port} is taken, so Ray cannot start; set openrlhf.ray.port and .dashboard_port to free ones"
+                )
         with ExitStack() as stack:
             folder = short_folder()
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -153,15 +159,3 @@ def free_ports(count: int) -> list[int]:
                 continue
             found.append(port)
     raise EngineError("no port between 20000 and 32767 is free for Ray; end what holds them")
-
-
-def _check_free(port: int) -> None:
-    with socket.socket() as one:
-        # As servers do: a port whose last connection is still fading counts as free.
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            one.bind(("", port))
-        except OSError:
-            raise EngineError(
-                f"port {port} is taken, so Ray cannot start; set openrlhf.ray.port and .dashboard_port to free ones"
-            ) from None
