@@ -53,6 +53,37 @@ ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this
 The actor is dead because its worker process has died.
 """
 
+THREAD_AT_THE_END = f"""\
+{RAY_TASK}Exception in thread ray_print_logs:
+Traceback (most recent call last):
+  File "threading.py", line 1045, in _bootstrap_inner
+AttributeError: no executor yet
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "threading.py", line 1527, in _register_atexit
+    raise RuntimeError("can't register atexit after shutdown")
+RuntimeError: can't register atexit after shutdown
+Exception ignored in: <function Pool.__del__ at 0x7f>
+Traceback (most recent call last):
+ImportError: sys.meta_path is None, Python is likely shutting down
+"""
+"""What Ray's own threads say when the failed driver closes under them: about one end in ten on busy cores."""
+THREAD_FIRST = """\
+Exception in thread saver:
+Traceback (most recent call last):
+OSError: [Errno 28] No space left on device
+
+Traceback (most recent call last):
+ValueError: no checkpoint was written
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+RuntimeError: step 3 failed
+"""
+
 
 @pytest.mark.parametrize(
     ("text", "words"),
@@ -64,6 +95,10 @@ The actor is dead because its worker process has died.
             RAY_ACTOR,
             "ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this task. (PolicyModelActor)",
         ),
+        (THREAD_AT_THE_END, "rlaif_spec.errors.JudgementError: 9 of 10"),
+        (THREAD_FIRST, "RuntimeError: step 3 failed"),
+        ("Exception in thread one:\nTraceback (most recent call last):\nOSError: full\n", "OSError: full"),
+        ("Exception ignored in: <f>\nTraceback:\nOSError: old\n(Actor pid=1) KeyError: 'x'\n", "KeyError: 'x'"),
         ("(PolicyModelActor pid=12, ip=10.0.0.2) AssertionError\n", "AssertionError"),
         ("  raise ValueError(x)\nthe end of an ordinary log\n----\n", "the end of an ordinary log"),
         ("Exception: plain\n", "Exception: plain"),

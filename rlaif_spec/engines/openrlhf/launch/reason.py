@@ -25,6 +25,9 @@ _CONSEQUENCES = re.compile(
     r"|NCCL|[Gg]loo|[Cc]onnection (?:reset|closed|refused)|BrokenPipe|heartbeat"
 )
 """What other processes say after one has died."""
+_ASIDE = re.compile(r"^(?:Exception in thread |Exception ignored in|(?:Task|Future) exception was never retrieved)")
+"""How Python heads an exception that ended no process: threads and finalisers fail when a failed program closes."""
+_CHAINED = re.compile(r"^(?:During handling of the above|The above exception was the direct cause)")
 _SIGNALLED = re.compile(r"[Ss]ignal \d+ \(SIG\w+\) received by PID|exitcode\s*: -\d+|Segmentation fault|Killed\b")
 _CLASS = re.compile(r"^\s+class_name: (\S+)")
 _NOISE = re.compile(r"^[\s=\-+*_.]*$")
@@ -34,9 +37,11 @@ def last_words(text: str) -> str:
     """The line that says most about why a job failed; empty if the text is."""
     lines = [_PREFIX.sub("", _COLOURS.sub("", line)).rstrip() for line in text.replace("\r", "\n").splitlines()]
     exceptions = [(at, found) for at, line in enumerate(lines) if (found := _EXCEPTION.match(line))]
-    own = [(at, found) for at, found in exceptions if not _WRAPPERS.match(found["name"])]
+    aside = _asides(lines)
+    told = [(at, found) for at, found in exceptions if not _WRAPPERS.match(found["name"])]
+    own = [(at, found) for at, found in told if at not in aside]
     roots = [(at, found) for at, found in own if not _CONSEQUENCES.search(found.group())]
-    for candidates in (roots, own):
+    for candidates in (roots, own, told):
         if candidates:
             return _told(lines, candidates[-1][0])
     signalled = [line for line in lines if _SIGNALLED.search(line)]
@@ -70,6 +75,22 @@ def masked(text: str, hidden: Iterable[str]) -> str:
         if len(secret) >= 8:
             text = text.replace(secret, "***")
     return text
+
+
+def _asides(lines: list[str]) -> set[int]:
+    """Where the exceptions stand, with those chained to them, that ended no process."""
+    asides: set[int] = set()
+    open_aside = last_was_aside = False
+    for at, line in enumerate(lines):
+        if _ASIDE.match(line):
+            open_aside = True
+        elif _CHAINED.match(line):
+            open_aside = last_was_aside
+        elif _EXCEPTION.match(line):
+            if open_aside:
+                asides.add(at)
+            open_aside, last_was_aside = False, open_aside
+    return asides
 
 
 def _told(lines: list[str], at: int) -> str:
