@@ -29,7 +29,8 @@ def rl_figures(row: Row, *, kl_coefficient: float, reward_scale: float) -> dict[
     """RL: what the native engine logs, from OpenRLHF's means over all responses, masked ones among them.
 
     A masked response has reward and return 0 there, so sums are over the others. A job's own `kl` is a mean over
-    tokens; the sum over a response is what the return lacks of the reward, divided by the coefficient.
+    tokens; the sum over a response is what the return lacks of the reward, divided by the coefficient. `critic_loss`
+    is half the mean over the batch's tokens; ours is the sum over a response, as a mean over those read.
     """
     check_finite(row, "policy_loss")
     count = row["rollout/num_samples"]
@@ -48,7 +49,7 @@ def rl_figures(row: Row, *, kl_coefficient: float, reward_scale: float) -> dict[
     if kl_coefficient > 0 and "return" in row:
         figures["kl"] = (reward - row["return"]) * share / kl_coefficient
     if "critic_loss" in row:
-        figures["value_loss"] = 2 * row["critic_loss"]
+        figures["value_loss"] = 2 * row["critic_loss"] * figures["tokens"]
     return figures
 
 

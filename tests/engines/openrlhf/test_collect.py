@@ -12,31 +12,32 @@ from rlaif_spec.engines.openrlhf.collect import check_model, rl_figures, supervi
 from rlaif_spec.errors import EngineError
 
 NUMBER = st.floats(-3, 3)
-RESPONSES = st.lists(st.tuples(NUMBER, NUMBER, st.integers(1, 40), st.booleans()), min_size=1, max_size=20)
+RESPONSES = st.lists(st.tuples(NUMBER, NUMBER, st.integers(1, 40), st.booleans(), NUMBER), min_size=1, max_size=20)
 
 
 @given(RESPONSES, st.floats(0.01, 0.5), st.floats(0.1, 5))
 def test_means_are_over_what_was_read_in_nats_and_in_the_rewards_own_units(
-    responses: list[tuple[float, float, int, bool]], coefficient: float, scale: float
+    responses: list[tuple[float, float, int, bool, float]], coefficient: float, scale: float
 ) -> None:
-    """(reward, KL, tokens, masked) of each response; OpenRLHF averages with zeros for the masked ones."""
-    kept = [(reward, kl, tokens) for reward, kl, tokens, masked in responses if not masked]
+    """(reward, KL, tokens, masked, error of V) of each response; OpenRLHF averages with zeros for the masked ones."""
+    kept = [(reward, kl, tokens, error) for reward, kl, tokens, masked, error in responses if not masked]
+    squares = [tokens * error**2 for _, _, tokens, error in kept]
     row = {
         "rollout/num_samples": float(len(responses)),
-        "rollout/reward_mean": fmean(0.0 if masked else reward / scale for reward, _, _, masked in responses),
-        "rollout/response_length_mean": fmean(0.0 if masked else float(n) for _, _, n, masked in responses),
-        "return": fmean(0.0 if m else reward / scale - coefficient * kl for reward, kl, _, m in responses),
-        "unread": fmean(float(masked) for *_, masked in responses),
-        "critic_loss": 0.25,
+        "rollout/reward_mean": fmean(0.0 if m else reward / scale for reward, _, _, m, _ in responses),
+        "rollout/response_length_mean": fmean(0.0 if m else float(n) for _, _, n, m, _ in responses),
+        "return": fmean(0.0 if m else reward / scale - coefficient * kl for reward, kl, _, m, _ in responses),
+        "unread": fmean(float(masked) for _, _, _, masked, _ in responses),
+        "critic_loss": 0.5 * sum(squares) / max(1, sum(tokens for _, _, tokens, _ in kept)),
         "policy_loss": 0.0,
     }
     figures = rl_figures(row, kl_coefficient=coefficient, reward_scale=scale)
     assert (figures["read"], figures["unread"]) == (len(kept), len(responses) - len(kept))
-    assert figures["value_loss"] == 0.5
     if kept:
-        assert figures["reward"] == pytest.approx(fmean(reward for reward, _, _ in kept), abs=1e-9)
-        assert figures["kl"] == pytest.approx(fmean(kl for _, kl, _ in kept), abs=1e-6)
-        assert figures["tokens"] == pytest.approx(fmean(tokens for *_, tokens in kept))
+        assert figures["reward"] == pytest.approx(fmean(reward for reward, *_ in kept), abs=1e-9)
+        assert figures["kl"] == pytest.approx(fmean(kl for _, kl, _, _ in kept), abs=1e-6)
+        assert figures["tokens"] == pytest.approx(fmean(tokens for _, _, tokens, _ in kept))
+        assert figures["value_loss"] == pytest.approx(fmean(squares))
 
 
 def test_without_kl_there_is_no_figure_of_it() -> None:
