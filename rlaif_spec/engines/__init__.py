@@ -1,4 +1,7 @@
-"""Who computes: the `Engine` protocol, the native engine (torch and transformers), and OpenRLHF jobs on GPUs."""
+"""Who computes: the `Engine` protocol, the native engine (torch and transformers), OpenRLHF jobs on GPUs.
+
+`endpoint` asks models that servers answer for; they belong to no engine.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +10,7 @@ from typing import assert_never
 from rlaif_spec.engines.protocol import Engine
 from rlaif_spec.errors import UserError
 from rlaif_spec.plan import Plan
-from rlaif_spec.plan.steps import Data, LabelerScore, Rl, data_of
+from rlaif_spec.plan.steps import Data, data_of
 from rlaif_spec.spec.scale import FileData, Scale
 from rlaif_spec.store import Store
 
@@ -95,15 +98,16 @@ def batch_script(plan: Plan, scale: Scale, arguments: Sequence[str], options: Ba
             f"scale {scale.name}: openrlhf.ray.address: the script starts Ray, so the scale must say"
             f" http://127.0.0.1:{own.ray.dashboard_port}"
         )
+    from rlaif_spec.engines.openrlhf.compile import serves_labeler
     from rlaif_spec.engines.openrlhf.launch.slurm import Allocation, run_script
 
-    asks = any(isinstance(step, Rl) and isinstance(step.reward, LabelerScore) for step in plan.steps)
+    serves = any(serves_labeler(step) for step in plan.steps)
     allocation = Allocation(
         job_name=scale.name,
         nodes=own.nodes,
         gpus_per_node=own.gpus_per_node,
         cpus_per_node=options.cpus_per_node,
-        labeler_gpus=own.labeler.started_gpus if asks else 0,
+        labeler_gpus=own.labeler.gpus if serves else 0,
         time=options.time,
         options=options.options,
         setup=options.setup,

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from rlaif_spec.lm import LanguageModel
 from rlaif_spec.prompts import PromptLibrary
+from rlaif_spec.spec.endpoint import Endpoint
 from rlaif_spec.spec.scale import ModelSource
 from rlaif_spec.spec.settings import LabelSettings, ResponseSettings, RewardModelSettings, RlSettings, SftSettings
 
@@ -80,7 +81,8 @@ class RewardModelScore:
 class LabelerScores:
     """A labeler's expected score (direct RLAIF), in [-1, 1]: a reward that also says how the labeler is asked."""
 
-    labeler: Path
+    labeler: Path | Endpoint
+    """Its folder, or the server that answers for it."""
     chat: bool
     texts: PromptLibrary
     contexts: Mapping[str, str]

@@ -122,7 +122,7 @@ def _policy_run(experiment: PolicyExperiment, scale: Scale, contents: Mapping[st
                 judge=scale.judge,
                 labeler=_model(scale, scale.judge.size),
                 settings=scale.label,
-                asked_by=_asker(scale),
+                asked_by=_asker(scale, scale.judge.size),
             )
             for name, other in opponents.items()
             if isinstance(scale.judge, LabelerJudge)
@@ -172,7 +172,7 @@ def _rl(scale: Scale, sft: Sft, reward: RewardModel | LabelerScore) -> Rl:
         respond=scale.respond,
         judge=scale.judge,
         selector=selector,
-        trainer=_trainer(scale, "rl", asks=isinstance(reward, LabelerScore)),
+        trainer=_trainer(scale, "rl", asks=isinstance(reward, LabelerScore) and reward.labeler.source.endpoint is None),
         asked_by=_asker(scale),
     )
 
@@ -186,13 +186,14 @@ def _trainer(scale: Scale, program: Literal["sft", "reward_model", "rl"], *, ask
         version=OPENRLHF,
         param_dtype=settings.param_dtype,
         flags=getattr(settings.flags, program),
-        labeler=(settings.labeler.model or "") if asks else "",
-        read_logprobs=settings.labeler.read_logprobs if asks else 0,
+        read_logprobs=settings.labeler.top_logprobs if asks else 0,
     )
 
 
-def _asker(scale: Scale) -> Asker:
-    """Who labels, judges and samples."""
+def _asker(scale: Scale, size: Size | None = None) -> Asker:
+    """Who labels, judges and samples; what a server says does not depend on our engine."""
+    if size is not None and scale.sizes[size].endpoint is not None:
+        return NATIVE
     vllm = scale.engine == "openrlhf" and scale.openrlhf is not None and scale.openrlhf.inference == "vllm"
     return Vllm() if vllm else NATIVE
 
@@ -230,7 +231,7 @@ def _labels(labeler: LabelerSpec, scale: Scale, data: Data, *, part: str) -> Lab
             "labeler": _model(scale, labeler.size),
             "prompt": labeler.prompt,
             "settings": scale.label,
-            "asked_by": _asker(scale),
+            "asked_by": _asker(scale, labeler.size),
         }
     )
 

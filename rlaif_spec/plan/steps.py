@@ -22,6 +22,10 @@ METHOD_VERSION = 3
 """Raised when a step's meaning changes, so that older artifacts are not taken for new ones."""
 
 
+DECIDES_NOTHING = ("max_unparsed", "parameters", "url", "key_variable", "in_flight", "retries", "timeout_seconds")
+"""Fields that decide when a step fails, what it needs, and where and how a server is asked, but no result."""
+
+
 class Native(Frozen):
     """Done by the native engine: fp32 on this machine."""
 
@@ -36,10 +40,8 @@ class OpenRlhf(Frozen):
     param_dtype: str
     flags: tuple[str, ...] = ()
     """Set by hand, beside what the compiler writes."""
-    labeler: str = ""
-    """Model at somebody else's endpoint, where d-RLAIF asks one."""
     read_logprobs: int = 0
-    """How many of the likeliest tokens d-RLAIF's labeler is read through."""
+    """How many of the likeliest tokens d-RLAIF's labeler is read through, where its server is started here."""
 
 
 class Vllm(Frozen):
@@ -70,14 +72,14 @@ class Step(Frozen):
     def summary(self) -> dict[str, Any]:
         """The step as plain data, with each needed step replaced by its id.
 
-        The native engine, which was there before there was another, is not named.
+        The native engine, which was there before there was another, is not named; nor is an endpoint that is none.
         """
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: _shorten(value) for name, value in values.items() if value != NATIVE}
 
     def identity(self) -> dict[str, Any]:
-        """What two equal steps have in common: the summary without limits that only decide when a step fails."""
-        found: dict[str, Any] = _without(_without(self.summary(), "max_unparsed"), "parameters")
+        """What two equal steps have in common: the summary without what decides no result."""
+        found: dict[str, Any] = _without(self.summary(), *DECIDES_NOTHING)
         return found
 
     @cached_property
@@ -234,23 +236,36 @@ AnyStep = Data | Sft | Labels | RewardModel | Rl | Responses | Ratings | Verdict
 Rl.model_rebuild()
 
 
+def models_asked(step: AnyStep) -> list[Model]:
+    """The off-the-shelf models that a step asks."""
+    match step.kind:
+        case "labels" | "verdicts":
+            return [step.labeler]
+        case "rl":
+            scored = [step.reward.labeler] if isinstance(step.reward, LabelerScore) else []
+            return scored + ([step.selector.labeler] if isinstance(step.selector, LabelerChoice) else [])
+        case _:
+            return []
+
+
 def data_of(step: Sft | RewardModel | Rl) -> Data:
     """The data that a policy or reward model was trained on."""
     return step.data if isinstance(step, Sft) else step.start.data
 
 
-def _without(value: Any, name: str) -> Any:
-    """Plain data without any key of that name."""
+def _without(value: Any, *names: str) -> Any:
+    """Plain data without any key of these names."""
     if isinstance(value, dict):
-        return {key: _without(inner, name) for key, inner in value.items() if key != name}
-    return [_without(item, name) for item in value] if isinstance(value, list) else value
+        return {key: _without(inner, *names) for key, inner in value.items() if key not in names}
+    return [_without(item, *names) for item in value] if isinstance(value, list) else value
 
 
 def _shorten(value: Any) -> Any:
     if isinstance(value, Step):
         return value.id
     if isinstance(value, Frozen):
-        return {name: _shorten(getattr(value, name)) for name in type(value).model_fields}
+        values = {name: getattr(value, name) for name in type(value).model_fields}
+        return {name: _shorten(inner) for name, inner in values.items() if (name, inner) != ("endpoint", None)}
     if isinstance(value, tuple | list):
         return [_shorten(item) for item in value]
     return value

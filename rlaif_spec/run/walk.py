@@ -4,11 +4,13 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
+from rlaif_spec.engines.endpoint import check_endpoint, endpoint_settings
 from rlaif_spec.engines.protocol import Engine
 from rlaif_spec.plan import AnyStep, Plan, Step
-from rlaif_spec.plan.steps import Data
+from rlaif_spec.plan.steps import Data, models_asked
 from rlaif_spec.run.provenance import versions
 from rlaif_spec.run.screen import Screen
+from rlaif_spec.spec.scale import ModelSource
 from rlaif_spec.stages import Context, perform
 from rlaif_spec.store import Store
 
@@ -23,6 +25,7 @@ class Walk:
 
 def walk(plan: Plan, engine: Engine, store: Store, screen: Screen) -> Walk:
     """Do every step of the plan that is not finished yet."""
+    check_servers(plan, store)
     context = Context(engine=engine, store=store, tell=screen.tell, say=lambda line: screen.say(f"      {line}"))
     done: list[str] = []
     reused: list[str] = []
@@ -37,6 +40,14 @@ def walk(plan: Plan, engine: Engine, store: Store, screen: Screen) -> Walk:
         (done if fresh else reused).append(step.id)
         screen.say(f"      {time.monotonic() - began:.1f} s  {store.folder(step)}")
     return Walk(done=tuple(done), reused=tuple(reused))
+
+
+def check_servers(plan: Plan, store: Store) -> None:
+    """Ask every server that steps still to be done will ask, before hours are spent on the way there: EngineError."""
+    sources = [model.source for step in plan.steps if not store.finished(step) for model in models_asked(step)]
+    for endpoint, chat in dict.fromkeys((source.endpoint, source.chat) for source in sources):
+        if endpoint is not None:
+            check_endpoint(endpoint_settings(endpoint, chat=chat))
 
 
 def describe(step: AnyStep) -> str:
@@ -68,6 +79,7 @@ def _seed(step: Step) -> int:
     return step.seed if isinstance(step, Data) else next(_seed(needed) for needed in step.needs())
 
 
-def _source(source: object) -> str:
-    names = ("builtin", "path", "package", "hub")
-    return next(str(value) for name in names if (value := getattr(source, name)) is not None)
+def _source(source: ModelSource) -> str:
+    if source.endpoint is not None:
+        return source.endpoint.model
+    return str(source.builtin or source.path or source.package or source.hub)

@@ -31,6 +31,8 @@ def _problems(experiment: Experiment, scale: Scale) -> Iterator[Problem]:
         yield from _task_problems(place, task, scale, trains=isinstance(experiment, PolicyExperiment))
     for place, size in sizes:
         yield from _size_problems(place, size, scale)
+    if isinstance(experiment, PolicyExperiment):
+        yield from _policy_problems(experiment.policy.size, scale)
     for place, prompt in prompts:
         for _, task in tasks:
             yield from _prompt_problems(place, prompt, task, scale)
@@ -80,6 +82,16 @@ def _size_problems(place: Place, size: Size, scale: Scale) -> Iterator[Problem]:
         )
     elif (reason := _missing_model(source)) is not None:
         yield place, f"model of size {size}: {reason}"
+
+
+def _policy_problems(size: Size, scale: Scale) -> Iterator[Problem]:
+    source = scale.sizes.get(size)
+    if source is not None and source.endpoint is not None:
+        yield (
+            ("policy", "size"),
+            f"model of size {size} is behind a server, which labels and judges; a policy needs weights: bind"
+            f" sizes.{size} to a path or hub",
+        )
 
 
 def _missing_model(source: ModelSource) -> str | None:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from rlaif_spec.frozen import Frozen
+from rlaif_spec.spec.endpoint import RequestSettings
 from rlaif_spec.spec.settings import Count
 
 OPENRLHF = "0.11.2"
@@ -89,41 +90,14 @@ class Separate(Frozen):
 Placement = Annotated[Colocated | Separate, Field(discriminator="kind")]
 
 
-class LabelerEndpoint(Frozen):
-    """How d-RLAIF's labeler is asked: an OpenAI-compatible server, started for the run or found at `url`."""
+class ServedLabeler(RequestSettings):
+    """d-RLAIF's labeler: a server that is started for the run, where its size is no `endpoint` already."""
 
-    url: str | None = None
-    """Base address such as http://host:8000/v1 of a server that runs already; without it one is started here."""
-    model: str | None = None
-    """Name of the model there; needed with `url`."""
-    key_variable: str = "RLAIF_SPEC_LABELER_KEY"
-    """Environment variable that holds the key, if the server wants one; the key itself stands in no file."""
     gpus: Count = 1
-    """GPUs of the server that is started: one replica over as many as divide its heads (a power of two)."""
+    """GPUs of the server: one replica over as many as divide its heads (a power of two)."""
     port: Annotated[int, Field(ge=1024, le=65535)] = 8101
-    in_flight: Count = 64
-    """Requests at a time from one vLLM engine of the policy."""
-    retries: Annotated[int, Field(ge=0)] = 5
-    timeout_seconds: Annotated[float, Field(gt=0)] = 120.0
-    top_logprobs: Count | None = None
-    """How many of the likeliest next tokens are read; answers beyond them count as having no probability. Left open:
-    200 of a server that is started here, 20 (what most hosts allow) of another."""
-
-    @property
-    def started_gpus(self) -> int:
-        """GPUs of the server that is started for d-RLAIF; none where one is named."""
-        return 0 if self.url else self.gpus
-
-    @property
-    def read_logprobs(self) -> int:
-        """`top_logprobs`, or what is meant where it is left open."""
-        return self.top_logprobs or (20 if self.url else 200)
-
-    @model_validator(mode="after")
-    def _model_is_named(self) -> Self:
-        if (self.url is None) != (self.model is None):
-            raise ValueError("url and model go together: the address of a server and the name of the model there")
-        return self
+    top_logprobs: Count = 200
+    """How many of the likeliest next tokens are read; answers beyond them count as having no probability."""
 
 
 class RayCluster(Frozen):
@@ -184,7 +158,7 @@ class OpenRlhfSettings(Frozen):
     """Who labels, judges and samples: vLLM, or torch in this process."""
     inference_tensor_parallel: Count = 1
     """GPUs over which vLLM splits a model that is asked, at most: a power of two that divides its heads."""
-    labeler: LabelerEndpoint = LabelerEndpoint()
+    labeler: ServedLabeler = ServedLabeler()
     ray: RayCluster = RayCluster()
     restarts: Annotated[int, Field(ge=0)] = 2
     """How often a job that died is started again from its last checkpoint."""

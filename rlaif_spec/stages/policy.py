@@ -81,14 +81,14 @@ def _reward(step: Rl, context: Context) -> RewardFunction:
 
 
 def _labeler_reward(reward: LabelerScore, task: str, contexts: dict[str, str], context: Context) -> LabelerScores:
-    folder = context.engine.open_model(reward.labeler.source)
+    labeler = context.opened(reward.labeler.source)
     chat = reward.labeler.source.chat
     texts = PromptLibrary(reward.labeler.prompts, task)
     asked = unread = 0
 
     def score(turns: Sequence[Turn]) -> list[float | None]:
         nonlocal asked, unread
-        model = context.engine.language_model(folder, chat=chat)
+        model = context.asked(labeler, chat=chat)
         prompts = [texts.score(contexts[turn.prompt], turn.response) for turn in turns]
         scores = expected_scores(model, prompts, min_mass=reward.settings.min_mass)
         asked += len(scores)
@@ -97,7 +97,7 @@ def _labeler_reward(reward: LabelerScore, task: str, contexts: dict[str, str], c
             check_read("reward", unread, asked, reward.settings)
         return scores
 
-    return LabelerScores(folder, chat, texts, contexts, reward.settings, score)
+    return LabelerScores(labeler, chat, texts, contexts, reward.settings, score)
 
 
 def _contexts(step: Rl, context: Context) -> dict[str, str]:

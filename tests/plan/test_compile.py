@@ -3,12 +3,15 @@
 import hashlib
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rlaif_spec.plan import compile_plan
 from rlaif_spec.plan.steps import METHOD_VERSION
 from rlaif_spec.spec import load_experiment, load_scale
+from rlaif_spec.spec.endpoint import Endpoint
+from rlaif_spec.spec.scale import ModelSource, Scale
 
 SPECS = Path(__file__).parents[2] / "specs"
 TOY = load_scale("toy")
@@ -50,6 +53,31 @@ def test_a_setting_redoes_what_depends_on_it_and_nothing_else() -> None:
 def test_what_only_changes_speed_changes_no_key() -> None:
     faster = TOY.model_copy(update={"compute": TOY.compute.model_copy(update={"inference_batch_size": 7})})
     assert ids("summarize_dRLAIF") == ids("summarize_dRLAIF", faster)
+
+
+def served(scale: Scale = TOY, **fields: Any) -> Scale:
+    """The scale with its labeler L behind a server."""
+    endpoint = Endpoint(**{"url": "http://host:8000/v1", "model": "judge", **fields})
+    return scale.model_copy(update={"sizes": {**scale.sizes, "L": ModelSource(endpoint=endpoint)}})
+
+
+def test_a_labelers_name_is_other_work_and_where_and_how_it_is_asked_is_not() -> None:
+    before = ids("summarize_RLAIF", served())
+    changed = set(before) - set(ids("summarize_RLAIF"))
+    assert {name.rsplit("-", 1)[0] for name in changed} == {"labels", "reward-model", "rl", "responses", "ratings"}
+    same = {"url": "https://elsewhere/v1", "key_variable": "KEY", "in_flight": 1, "retries": 0, "timeout_seconds": 1.0}
+    assert ids("summarize_RLAIF", served(**same)) == before
+    for other in ({"model": "another"}, {"top_logprobs": 5}):
+        assert set(before) - set(ids("summarize_RLAIF", served(**other))) == changed
+
+
+def test_what_a_server_says_does_not_depend_on_the_engine() -> None:
+    """Only what is asked through vLLM, or trained by OpenRLHF, is other work there."""
+    paper = load_scale("paper")
+    native = paper.model_copy(update={"engine": "native"})
+    alike = [ids("alignment_by_size", served(scale)) for scale in (paper, native)]
+    labels = [[name for name in found if name.startswith("labels")] for found in alike]
+    assert 0 < len(set(labels[0]) & set(labels[1])) < len(labels[0])
 
 
 def test_new_toy_models_come_with_a_new_version_of_the_method() -> None:

@@ -107,6 +107,15 @@ def test_a_scale_whose_name_is_no_folder_name_is_refused(tmp_path: Path) -> None
         ("name: mine\nsizes: {XS: {package: a.b, gguf: c}}\n", "should match pattern"),
         ("name: mine\nevaluation: {resamples: 50}\n", "should be greater than or equal to 100"),
         ("name: mine\nsizes: {XS: {path: ~nobody/x}}\n", None),
+        ("name: mine\nsizes: {L: {endpoint: {url: 'https://host/v1', model: m}, chat: true}}\n", None),
+        ("name: mine\nsizes:\n  L:\n    endpoint: {url: host, model: m}\n", r":5: sizes.L.endpoint.url: 'host' is no"),
+        (
+            "name: mine\nsizes:\n  L:\n    endpoint: {url: 'http://me:sk-secret@host/v1', model: m}\n",
+            r"url: holds a key; put that into an environment variable",
+        ),
+        ("name: mine\nsizes: {L: {endpoint: {url: 'http://host/v1'}}}\n", r"sizes.L.endpoint.model: is missing"),
+        ("name: mine\nsizes: {L: {endpoint: {url: 'http://h/v1', model: m}, path: x}}\n", "has path, endpoint"),
+        ("name: mine\nsizes: {L: {endpoint: {url: 'http://h/v1', model: m}, gguf: x}}\n", "leave out gguf"),
     ],
 )
 def test_scales_that_would_fail_later_are_refused_now(tmp_path: Path, text: str, message: str | None) -> None:
@@ -123,6 +132,18 @@ def test_an_unset_variable_is_a_problem_of_its_line(tmp_path: Path, monkeypatch:
     path = write(tmp_path, "extends: small\nname: ${NOWHERE}\n", "mine.yaml")
     with pytest.raises(SpecError, match=r"mine.yaml:2: name: \$\{NOWHERE\} is not set; export NOWHERE="):
         load_scale(path)
+
+
+def test_no_policy_starts_from_a_server(tmp_path: Path) -> None:
+    server = "{endpoint: {url: 'http://host/v1', model: m}}"
+    scale = load_scale(
+        write(tmp_path, f"extends: toy\nname: mine\nsizes: {{XS: {server}, L: {server}}}\n", "mine.yaml")
+    )
+    spec = write(tmp_path, "task: helpful\nreward_mode: rlhf\npolicy:\n  size: XS\n")
+    with pytest.raises(SpecError, match=r"4: policy.size: model of size XS is behind a server"):
+        check(load_experiment(spec), scale, spec=spec)
+    labels = "task: helpful\nreward_mode: rlaif\nlabeler: {size: L, prompt: base-0-shot}\npolicy: {size: S}\n"
+    check(load_experiment(write(tmp_path, labels)), scale, spec=spec)
 
 
 def test_what_a_scale_does_not_bind_is_refused(tmp_path: Path) -> None:

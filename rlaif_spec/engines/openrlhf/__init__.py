@@ -10,7 +10,7 @@
     launch/          processes, Ray head, Ray job, metrics, watchdog, SLURM
     collect, heads   from what a job leaves to our artifacts
     entry/           what runs inside OpenRLHF's processes: the soft reward model
-    agent, endpoint  d-RLAIF inside OpenRLHF's processes · server (the labeler's)
+    agent            d-RLAIF inside OpenRLHF's processes · server (the labeler's)
     asking           models that are asked · vllm_model
 
 Nothing here loads torch, Ray or vLLM before a job is to be run: `plan` compiles without them.

@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from rlaif_spec.engines.openrlhf.endpoint import AnswerCache, AsyncEndpoint, EndpointSettings, Unanswered
+from rlaif_spec.engines.endpoint import AnswerCache, AsyncEndpoint, EndpointSettings, Unanswered
 from rlaif_spec.errors import JudgementError
 from rlaif_spec.labelers.scores import SCORES, expected_score
 from rlaif_spec.prompts import PromptLibrary

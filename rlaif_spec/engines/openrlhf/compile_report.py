@@ -6,7 +6,7 @@ Nothing is loaded or fetched. Memory is that of weights, gradients and optimizer
 
 from collections.abc import Iterator
 
-from rlaif_spec.engines.openrlhf.compile import CompiledJob
+from rlaif_spec.engines.openrlhf.compile import CompiledJob, serves_labeler
 from rlaif_spec.engines.openrlhf.data import EVALUATION_ROWS
 from rlaif_spec.engines.openrlhf.facts import promised, supervised_nodes
 from rlaif_spec.engines.openrlhf.parsers import checked, installed
@@ -54,7 +54,7 @@ def _problems(job: CompiledJob, own: OpenRlhfSettings) -> list[str]:
 
 
 def _labeler_gpus(job: CompiledJob, own: OpenRlhfSettings) -> int:
-    return own.labeler.started_gpus if isinstance(job.step, Rl) and _asks(job.step) else 0
+    return own.labeler.gpus if serves_labeler(job.step) else 0
 
 
 def report(job: CompiledJob, own: OpenRlhfSettings) -> list[str]:
@@ -89,6 +89,10 @@ def _needs(job: CompiledJob, own: OpenRlhfSettings) -> Iterator[str]:
     yield f"memory: {_memory(job, own, asked)}"
     if labeler and (weights := _served_weights(job)) is not None:
         yield f"memory of the labeler's server: {weights / labeler:.1f} GB of weights a GPU, and its cache"
+    if isinstance(job.step, Rl) and isinstance(job.step.reward, LabelerScore):
+        server = job.step.reward.labeler.source.endpoint
+        if server is not None:
+            yield f"labeler: {server.model} at {server.url}, asked by every vLLM engine: it must be reached from there"
     yield f"tokens: {_tokens(job, own)}"
     for line in waits(job.command):
         yield f"waits for ever where GPUs are short: {line}"

@@ -104,7 +104,7 @@ def _rl_gpus(settings: Settings, facts: Facts) -> Iterator[str]:
         if taken > free:
             asked = ", ".join(f"{role} {count}" for role, count in gpus_asked(settings.command).items() if count)
             wrong = f"it asks for more GPUs ({asked}) than are free ({free} of {there})"
-            served = f" ({facts.labeler_gpus} are the labeler's: lower labeler.gpus, or name labeler.url)"
+            served = f" ({facts.labeler_gpus} are the labeler's: lower labeler.gpus, or bind its size to an endpoint)"
             right = f"at most {free}{served if facts.labeler_gpus else ''}"
             yield f"{settings.program}: {wrong}, and would wait for ever at {reservation.waits}; {right}"
             return

@@ -83,6 +83,6 @@ def check_cluster(own: OpenRlhfSettings, *, starts_labeler: bool) -> None:
     """Refuse to start a labeler's server beside somebody else's Ray: its GPUs may be Ray's, and it out of reach."""
     if starts_labeler and own.ray.address is not None and not on_this_node(own.ray.address):
         raise UserError(
-            "openrlhf.labeler.url: on a Ray cluster that runs already, start the labeler's server on GPUs that are not"
-            " Ray's, and name it with url and model"
+            "openrlhf.labeler: on a Ray cluster that runs already, start the labeler's server on GPUs that are not"
+            " Ray's, and bind its size to it: {endpoint: {url: http://host:8000/v1, model: name}}"
         )

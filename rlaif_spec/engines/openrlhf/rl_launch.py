@@ -10,11 +10,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rlaif_spec.engines.endpoint.client import EndpointSettings, endpoint_settings, settings_for
 from rlaif_spec.engines.openrlhf.agent import ScoringSettings, agent_source
 from rlaif_spec.engines.openrlhf.checkpoints import drop_policies
 from rlaif_spec.engines.openrlhf.collect import is_whole
 from rlaif_spec.engines.openrlhf.command import Command
-from rlaif_spec.engines.openrlhf.endpoint import endpoint_settings
 from rlaif_spec.engines.openrlhf.facts import devices, first_node, tensor_parallel
 from rlaif_spec.engines.openrlhf.launch.dashboard import Cluster, unmet_gpus, wait_for_gpus
 from rlaif_spec.engines.openrlhf.launch.metrics import MetricsTail, Row
@@ -26,6 +26,7 @@ from rlaif_spec.engines.openrlhf.server import LabelerServer, server_plan
 from rlaif_spec.engines.openrlhf.training import CHECKPOINTS, METRICS, Place
 from rlaif_spec.engines.protocol import Job, LabelerScores
 from rlaif_spec.errors import EngineError
+from rlaif_spec.spec.endpoint import Endpoint
 from rlaif_spec.spec.openrlhf import OpenRlhfSettings
 from rlaif_spec.spec.settings import RlSettings
 from rlaif_spec.store import write_whole
@@ -37,7 +38,7 @@ SECRETS = ("WANDB_API_KEY", "HF_TOKEN")
 
 def labeler_gpus(own: OpenRlhfSettings, labeler: LabelerScores | None) -> int:
     """GPUs of the labeler's server, where one is started."""
-    return own.labeler.started_gpus if labeler is not None else 0
+    return own.labeler.gpus if labeler is not None and isinstance(labeler.labeler, Path) else 0
 
 
 @dataclass
@@ -55,13 +56,11 @@ class Launch:
 
     def write_agent(self, path: Path) -> None:
         """The file by which the job's processes ask the labeler."""
-        labeler, asked = self.labeler, self.own.labeler
+        labeler = self.labeler
         if labeler is None:
             raise EngineError(f"{path}: only direct RLAIF has an agent")
-        url = asked.url or f"http://{first_node(self.own)}:{asked.port}/v1"
-        server = endpoint_settings(asked, url=url, model=asked.model or SERVED, chat=labeler.chat)
         settings = ScoringSettings(
-            **vars(server),
+            **vars(self._server_asked(labeler)),
             register=labeler.texts.register,
             task=labeler.texts.task,
             min_mass=labeler.settings.min_mass,
@@ -70,14 +69,22 @@ class Launch:
         )
         write_whole(path, agent_source(settings))
 
+    def _server_asked(self, labeler: LabelerScores) -> EndpointSettings:
+        """Somebody's server, or the one that is started here."""
+        if isinstance(labeler.labeler, Endpoint):
+            return endpoint_settings(labeler.labeler, chat=labeler.chat)
+        own = self.own.labeler
+        url = f"http://{first_node(self.own)}:{own.port}/v1"
+        return settings_for(own, url=url, model=SERVED, chat=labeler.chat, direct=True)
+
     def start(self, command: Command) -> None:
         """One job, to its end; EngineError where it failed."""
         self._started += 1
         with ExitStack() as stack:
             checks: list[Callable[[], None]] = []
             server = None
-            if self.labeler is not None and labeler_gpus(self.own, self.labeler):
-                server = stack.enter_context(self._labeler_server(self.labeler))
+            if self.labeler is not None and isinstance(self.labeler.labeler, Path):
+                server = stack.enter_context(self._labeler_server(self.labeler.labeler))
                 checks.append(server.check)
             cluster = Cluster(self.own.ray.address or "")
             if self.own.ray.address is None:
@@ -102,11 +109,14 @@ class Launch:
             name=self.job.folder.name.lstrip("."),
             attempt=self._started,
             log=self.place.scratch / "job.log",
-            secret_variables=(*SECRETS, self.own.labeler.key_variable),
+            secret_variables=(*SECRETS, *self._key_variables()),
         )
         outcome = submit_and_wait(command, cluster, job, watch)
         if outcome.status != "SUCCEEDED":
             raise EngineError(f"{job.name}: {outcome.reason}; its log is {job.log}")
+
+    def _key_variables(self) -> tuple[str, ...]:
+        return () if self.labeler is None else (self._server_asked(self.labeler).key_variable,)
 
     def _new_rows(self) -> Callable[[], Sequence[Row]]:
         """The job's figures as they come; policies that are no candidates are dropped on the way, to save room."""
@@ -130,11 +140,11 @@ class Launch:
         )
         return RayHead(settings, self.place.scratch / "ray.log")
 
-    def _labeler_server(self, labeler: LabelerScores) -> LabelerServer:
+    def _labeler_server(self, labeler: Path) -> LabelerServer:
         first = self.own.gpus_per_node - self.own.labeler.gpus
-        used = tensor_parallel(labeler.labeler, self.own.labeler.gpus)
+        used = tensor_parallel(labeler, self.own.labeler.gpus)
         plan = server_plan(
-            labeler.labeler,
+            labeler,
             self.own.labeler,
             name=SERVED,
             gpus=devices()[first : first + used],

@@ -1,7 +1,7 @@
 """vLLM's OpenAI-compatible server for d-RLAIF's labeler: planned as data, started as our child, watched, ended.
 
 It listens on loopback unless a job on several nodes needs it elsewhere. A key is never in its arguments: the server
-gets the value of the variable that `spec.openrlhf.LabelerEndpoint.key_variable` names, if it is set, through its
+gets the value of the variable that `spec.openrlhf.ServedLabeler.key_variable` names, if it is set, through its
 environment (VLLM_API_KEY), and then wants it from whoever asks for answers.
 """
 
@@ -20,7 +20,7 @@ from rlaif_spec.engines.openrlhf.launch.ports import why_taken
 from rlaif_spec.engines.openrlhf.launch.process import Child
 from rlaif_spec.engines.openrlhf.launch.reason import how_it_ended, last_words_of
 from rlaif_spec.errors import EngineError
-from rlaif_spec.spec.openrlhf import LabelerEndpoint
+from rlaif_spec.spec.openrlhf import ServedLabeler
 
 MODULE = "vllm.entrypoints.openai.api_server"
 LOOPBACK = "127.0.0.1"
@@ -51,7 +51,7 @@ class ServerPlan:
 
 
 def server_plan(
-    model: Path, labeler: LabelerEndpoint, *, name: str, gpus: Sequence[str], host: str = LOOPBACK
+    model: Path, labeler: ServedLabeler, *, name: str, gpus: Sequence[str], host: str = LOOPBACK
 ) -> ServerPlan:
     """One replica of a model folder over these GPUs of this node (none: the CPU), served under `name`."""
     flags = {
@@ -61,7 +61,7 @@ def server_plan(
         "port": str(labeler.port),
         "tensor-parallel-size": str(max(1, len(gpus))),
         "max-model-len": "-1",  # the model's own limit, or what the memory allows
-        "max-logprobs": str(max(LEAST_LOGPROBS, labeler.read_logprobs)),
+        "max-logprobs": str(max(LEAST_LOGPROBS, labeler.top_logprobs)),
         "generation-config": "vllm",  # greedy means greedy, whatever defaults came with the model
     }
     words = [f"--{flag}={value}" for flag, value in flags.items()]

@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 
-from rlaif_spec.engines.openrlhf import agent, endpoint
+from rlaif_spec.engines.endpoint import client
+from rlaif_spec.engines.openrlhf import agent
 from rlaif_spec.engines.openrlhf.agent import ScoringAgent, ScoringSettings, agent_source, response_text
 from rlaif_spec.errors import EngineError, JudgementError
 from rlaif_spec.labelers.scores import SCORES
 from rlaif_spec.prompts import PromptLibrary
 
-HTTP = endpoint._library()
+HTTP = client._library()
 KEY = "sk-not-for-anyone-0123456789"
 SETTINGS = ScoringSettings(
     url="http://127.0.0.1:9/v1",
@@ -50,7 +51,7 @@ NAMES = {"unread", "unanswered", "labeler_score"}
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(client, "FIRST_PAUSE_SECONDS", 0.0)
 
 
 def written(context: str = "A post.") -> dict[str, Any]:

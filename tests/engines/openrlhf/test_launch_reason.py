@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rlaif_spec.engines.openrlhf.launch.reason import TAIL_BYTES, how_it_ended, last_words, last_words_of, masked
+from rlaif_spec.engines.openrlhf.launch.reason import TAIL_BYTES, how_it_ended, last_words, last_words_of
 
 TORCHRUN = """\
 [rank1]: Traceback (most recent call last):
@@ -129,7 +129,3 @@ def test_codes_in_words() -> None:
     assert how_it_ended(143) == "was ended by SIGTERM"
     assert how_it_ended(2) == "ended with exit code 2"
     assert how_it_ended(255) == "ended with exit code 255"
-
-
-def test_short_values_are_no_secrets() -> None:
-    assert masked("key sk-0123456789 at 1", ["sk-0123456789", "1", ""]) == "key *** at 1"

@@ -14,7 +14,7 @@ from rlaif_spec.engines.openrlhf import server
 from rlaif_spec.engines.openrlhf.launch.ray_head import free_ports
 from rlaif_spec.engines.openrlhf.server import LabelerServer, ServerPlan, server_plan
 from rlaif_spec.errors import EngineError
-from rlaif_spec.spec.openrlhf import LabelerEndpoint
+from rlaif_spec.spec.openrlhf import ServedLabeler
 
 KEY = "sk-not-for-anyone-0123456789"
 VARIABLE = "TEST_LABELER_KEY"
@@ -121,7 +121,7 @@ def test_a_port_that_somebody_listens_on_is_taken(tmp_path: Path) -> None:
 
 def test_the_plan_is_on_loopback_and_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, KEY)
-    labeler = LabelerEndpoint(port=8137, top_logprobs=64, key_variable=VARIABLE)
+    labeler = ServedLabeler(port=8137, top_logprobs=64, key_variable=VARIABLE)
     plan = server_plan(Path("model"), labeler, name="labeler", gpus=["6", "7"])
     assert plan.url == "http://127.0.0.1:8137/v1"
     assert plan.environment["CUDA_VISIBLE_DEVICES"] == "6,7"
@@ -137,7 +137,7 @@ def test_vllm_knows_every_flag() -> None:
     from vllm.entrypoints.launchers.cli_args import make_arg_parser
     from vllm.utils.argparse_utils import FlexibleArgumentParser
 
-    plan = server_plan(Path("model"), LabelerEndpoint(top_logprobs=64), name="labeler", gpus=["0", "1"])
+    plan = server_plan(Path("model"), ServedLabeler(top_logprobs=64), name="labeler", gpus=["0", "1"])
     args = make_arg_parser(FlexibleArgumentParser()).parse_args(list(plan.argv[3:]))
     assert (args.max_logprobs, args.tensor_parallel_size, args.max_model_len) == (64, 2, -1)
     assert (args.served_model_name, args.generation_config) == (["labeler"], "vllm")

@@ -1,6 +1,6 @@
 # sft
 TOKENIZERS_PARALLELISM=false WANDB_SILENT=true python -m torch.distributed.run --nnodes 1 --nproc_per_node 8 --master_addr 127.0.0.1 --master_port 29500 -m openrlhf.cli.train_sft \
-  --data.dataset /runs/.sft-176b0974f2b1/scratch/demonstrations.jsonl \
+  --data.dataset /runs/.sft-b63d1c3ed173/scratch/demonstrations.jsonl \
   --data.input_key input \
   --data.output_key output \
   --model.model_name_or_path Qwen/Qwen2.5-1.5B-Instruct \
@@ -12,7 +12,7 @@ TOKENIZERS_PARALLELISM=false WANDB_SILENT=true python -m torch.distributed.run -
   --train.batch_size 128 \
   --train.micro_batch_size 8 \
   --train.max_epochs 1 \
-  --train.seed 158659249 \
+  --train.seed 473878899 \
   --model.aux_loss_coef 0 \
   --eval.steps -1 \
   --optim adam \
@@ -32,19 +32,19 @@ TOKENIZERS_PARALLELISM=false WANDB_SILENT=true python -m torch.distributed.run -
   --ds.ring_attn_size 1 \
   --ds.lora.rank 0 \
   --model.gradient_checkpointing_enable \
-  --ckpt.output_dir /runs/.sft-176b0974f2b1/model \
-  --ckpt.path /runs/.sft-176b0974f2b1/scratch/checkpoints \
+  --ckpt.output_dir /runs/.sft-b63d1c3ed173/model \
+  --ckpt.path /runs/.sft-b63d1c3ed173/scratch/checkpoints \
   --ckpt.save_steps 85 \
   --ckpt.max_num 2 \
   --ckpt.max_mem 100000000 \
   --logger.logging_steps 1 \
-  --logger.tensorboard_dir /runs/.sft-176b0974f2b1/scratch/metrics \
+  --logger.tensorboard_dir /runs/.sft-b63d1c3ed173/scratch/metrics \
   --logger.wandb.run_name train
 
 # reward-model
 TOKENIZERS_PARALLELISM=false WANDB_SILENT=true python -m torch.distributed.run --nnodes 1 --nproc_per_node 8 --master_addr 127.0.0.1 --master_port 29500 -m rlaif_spec.engines.openrlhf.entry.soft_reward_model \
-  --data.dataset /runs/.reward-model-b6658bf4d058/scratch/preferences.jsonl \
-  --eval.dataset /runs/.reward-model-b6658bf4d058/scratch/evaluation.jsonl \
+  --data.dataset /runs/.reward-model-114037ddb228/scratch/preferences.jsonl \
+  --eval.dataset /runs/.reward-model-114037ddb228/scratch/evaluation.jsonl \
   --eval.split train \
   --data.prompt_key prompt \
   --data.chosen_key chosen \
@@ -53,7 +53,7 @@ TOKENIZERS_PARALLELISM=false WANDB_SILENT=true python -m torch.distributed.run -
   --model.margin_loss_enable \
   --model.compute_fp32_loss_enable \
   --ds.value_head_prefix score \
-  --model.model_name_or_path /runs/sft-176b0974f2b1/model \
+  --model.model_name_or_path /runs/sft-b63d1c3ed173/model \
   --data.dataset_split train \
   --data.input_template '{}' \
   --data.max_len 1152 \
@@ -62,7 +62,7 @@ TOKENIZERS_PARALLELISM=false WANDB_SILENT=true python -m torch.distributed.run -
   --train.batch_size 128 \
   --train.micro_batch_size 8 \
   --train.max_epochs 3 \
-  --train.seed 200593496 \
+  --train.seed 937275944 \
   --model.aux_loss_coef 0 \
   --eval.steps -1 \
   --optim adam \
@@ -82,21 +82,21 @@ TOKENIZERS_PARALLELISM=false WANDB_SILENT=true python -m torch.distributed.run -
   --ds.ring_attn_size 1 \
   --ds.lora.rank 0 \
   --model.gradient_checkpointing_enable \
-  --ckpt.output_dir /runs/.reward-model-b6658bf4d058/model \
-  --ckpt.path /runs/.reward-model-b6658bf4d058/scratch/checkpoints \
+  --ckpt.output_dir /runs/.reward-model-114037ddb228/model \
+  --ckpt.path /runs/.reward-model-114037ddb228/scratch/checkpoints \
   --ckpt.save_steps 85 \
   --ckpt.max_num 2 \
   --ckpt.max_mem 100000000 \
   --logger.logging_steps 1 \
-  --logger.tensorboard_dir /runs/.reward-model-b6658bf4d058/scratch/metrics \
+  --logger.tensorboard_dir /runs/.reward-model-114037ddb228/scratch/metrics \
   --logger.wandb.run_name train
 
 # rl
 WANDB_SILENT=true python -m openrlhf.cli.train_ppo_ray \
-  --actor.model_name_or_path /runs/sft-176b0974f2b1/model \
-  --critic.model_name_or_path /runs/sft-176b0974f2b1/model \
-  --reward.model_name_or_path /runs/.rl-94071e5ab0c4/scratch/reward-model \
-  --data.prompt_dataset /runs/.rl-94071e5ab0c4/scratch/prompts.jsonl \
+  --actor.model_name_or_path /runs/sft-b63d1c3ed173/model \
+  --critic.model_name_or_path /runs/sft-b63d1c3ed173/model \
+  --reward.model_name_or_path /runs/.rl-de39ff3fe401/scratch/reward-model \
+  --data.prompt_dataset /runs/.rl-de39ff3fe401/scratch/prompts.jsonl \
   --data.prompt_split train \
   --data.input_key input \
   --data.label_key label \
@@ -107,7 +107,7 @@ WANDB_SILENT=true python -m openrlhf.cli.train_ppo_ray \
   --rollout.max_new_tokens 128 \
   --rollout.temperature 0.9 \
   --rollout.top_p 1 \
-  --train.seed 509259972 \
+  --train.seed 2134893569 \
   --rollout.batch_size 128 \
   --rollout.vllm_generate_batch_size 128 \
   --rollout.n_samples_per_prompt 1 \
@@ -174,13 +174,13 @@ WANDB_SILENT=true python -m openrlhf.cli.train_ppo_ray \
   --train.colocate_all \
   --vllm.enable_sleep \
   --ds.enable_sleep \
-  --ckpt.output_dir /runs/.rl-94071e5ab0c4/scratch/last \
-  --ckpt.path /runs/.rl-94071e5ab0c4/scratch/checkpoints \
+  --ckpt.output_dir /runs/.rl-de39ff3fe401/scratch/last \
+  --ckpt.path /runs/.rl-de39ff3fe401/scratch/checkpoints \
   --ckpt.save_steps 96 \
   --ckpt.max_num 2 \
   --ckpt.max_mem 100000000 \
   --ckpt.save_hf \
   --ckpt.best_metric_key none \
   --logger.logging_steps 1 \
-  --logger.tensorboard_dir /runs/.rl-94071e5ab0c4/scratch/metrics \
+  --logger.tensorboard_dir /runs/.rl-de39ff3fe401/scratch/metrics \
   --logger.wandb.run_name train

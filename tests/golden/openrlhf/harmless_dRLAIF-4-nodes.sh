@@ -1,6 +1,6 @@
 # sft
 TOKENIZERS_PARALLELISM=false WANDB_SILENT=true srun --overlap --nodes 4 --ntasks-per-node 1 python -m torch.distributed.run --nnodes 4 --nproc_per_node 8 --rdzv_backend c10d --rdzv_id train --rdzv_endpoint HEAD:29500 -m openrlhf.cli.train_sft \
-  --data.dataset /runs/.sft-176b0974f2b1/scratch/demonstrations.jsonl \
+  --data.dataset /runs/.sft-b63d1c3ed173/scratch/demonstrations.jsonl \
   --data.input_key input \
   --data.output_key output \
   --model.model_name_or_path Qwen/Qwen2.5-1.5B-Instruct \
@@ -12,7 +12,7 @@ TOKENIZERS_PARALLELISM=false WANDB_SILENT=true srun --overlap --nodes 4 --ntasks
   --train.batch_size 128 \
   --train.micro_batch_size 4 \
   --train.max_epochs 1 \
-  --train.seed 158659249 \
+  --train.seed 473878899 \
   --model.aux_loss_coef 0 \
   --eval.steps -1 \
   --optim adam \
@@ -32,21 +32,21 @@ TOKENIZERS_PARALLELISM=false WANDB_SILENT=true srun --overlap --nodes 4 --ntasks
   --ds.ring_attn_size 1 \
   --ds.lora.rank 0 \
   --model.gradient_checkpointing_enable \
-  --ckpt.output_dir /runs/.sft-176b0974f2b1/model \
-  --ckpt.path /runs/.sft-176b0974f2b1/scratch/checkpoints \
+  --ckpt.output_dir /runs/.sft-b63d1c3ed173/model \
+  --ckpt.path /runs/.sft-b63d1c3ed173/scratch/checkpoints \
   --ckpt.save_steps 85 \
   --ckpt.max_num 2 \
   --ckpt.max_mem 100000000 \
   --logger.logging_steps 1 \
-  --logger.tensorboard_dir /runs/.sft-176b0974f2b1/scratch/metrics \
+  --logger.tensorboard_dir /runs/.sft-b63d1c3ed173/scratch/metrics \
   --logger.wandb.run_name train
 
 # rl
 WANDB_SILENT=true python -m openrlhf.cli.train_ppo_ray \
-  --actor.model_name_or_path /runs/sft-176b0974f2b1/model \
-  --critic.model_name_or_path /runs/sft-176b0974f2b1/model \
-  --train.agent_func_path /runs/.rl-7899ef44ce2f/scratch/agent.py \
-  --data.prompt_dataset /runs/.rl-7899ef44ce2f/scratch/prompts.jsonl \
+  --actor.model_name_or_path /runs/sft-b63d1c3ed173/model \
+  --critic.model_name_or_path /runs/sft-b63d1c3ed173/model \
+  --train.agent_func_path /runs/.rl-f8f1f6183cd5/scratch/agent.py \
+  --data.prompt_dataset /runs/.rl-f8f1f6183cd5/scratch/prompts.jsonl \
   --data.prompt_split train \
   --data.input_key input \
   --data.label_key label \
@@ -57,7 +57,7 @@ WANDB_SILENT=true python -m openrlhf.cli.train_ppo_ray \
   --rollout.max_new_tokens 128 \
   --rollout.temperature 0.9 \
   --rollout.top_p 1 \
-  --train.seed 1866780207 \
+  --train.seed 1981299925 \
   --rollout.batch_size 128 \
   --rollout.vllm_generate_batch_size 128 \
   --rollout.n_samples_per_prompt 1 \
@@ -122,13 +122,13 @@ WANDB_SILENT=true python -m openrlhf.cli.train_ppo_ray \
   --train.colocate_all \
   --vllm.enable_sleep \
   --ds.enable_sleep \
-  --ckpt.output_dir /runs/.rl-7899ef44ce2f/scratch/last \
-  --ckpt.path /runs/.rl-7899ef44ce2f/scratch/checkpoints \
+  --ckpt.output_dir /runs/.rl-f8f1f6183cd5/scratch/last \
+  --ckpt.path /runs/.rl-f8f1f6183cd5/scratch/checkpoints \
   --ckpt.save_steps 96 \
   --ckpt.max_num 2 \
   --ckpt.max_mem 100000000 \
   --ckpt.save_hf \
   --ckpt.best_metric_key none \
   --logger.logging_steps 1 \
-  --logger.tensorboard_dir /runs/.rl-7899ef44ce2f/scratch/metrics \
+  --logger.tensorboard_dir /runs/.rl-f8f1f6183cd5/scratch/metrics \
   --logger.wandb.run_name train

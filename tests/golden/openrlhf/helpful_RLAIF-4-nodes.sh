@@ -1,6 +1,6 @@
 # sft
 TOKENIZERS_PARALLELISM=false WANDB_SILENT=true srun --overlap --nodes 4 --ntasks-per-node 1 python -m torch.distributed.run --nnodes 4 --nproc_per_node 8 --rdzv_backend c10d --rdzv_id train --rdzv_endpoint HEAD:29500 -m openrlhf.cli.train_sft \
-  --data.dataset /runs/.sft-a2bbea89e1c3/scratch/demonstrations.jsonl \
+  --data.dataset /runs/.sft-81d1edf30681/scratch/demonstrations.jsonl \
   --data.input_key input \
   --data.output_key output \
   --model.model_name_or_path Qwen/Qwen2.5-1.5B-Instruct \
@@ -12,7 +12,7 @@ TOKENIZERS_PARALLELISM=false WANDB_SILENT=true srun --overlap --nodes 4 --ntasks
   --train.batch_size 128 \
   --train.micro_batch_size 4 \
   --train.max_epochs 1 \
-  --train.seed 1787421123 \
+  --train.seed 1844643457 \
   --model.aux_loss_coef 0 \
   --eval.steps -1 \
   --optim adam \
@@ -32,19 +32,19 @@ TOKENIZERS_PARALLELISM=false WANDB_SILENT=true srun --overlap --nodes 4 --ntasks
   --ds.ring_attn_size 1 \
   --ds.lora.rank 0 \
   --model.gradient_checkpointing_enable \
-  --ckpt.output_dir /runs/.sft-a2bbea89e1c3/model \
-  --ckpt.path /runs/.sft-a2bbea89e1c3/scratch/checkpoints \
+  --ckpt.output_dir /runs/.sft-81d1edf30681/model \
+  --ckpt.path /runs/.sft-81d1edf30681/scratch/checkpoints \
   --ckpt.save_steps 85 \
   --ckpt.max_num 2 \
   --ckpt.max_mem 100000000 \
   --logger.logging_steps 1 \
-  --logger.tensorboard_dir /runs/.sft-a2bbea89e1c3/scratch/metrics \
+  --logger.tensorboard_dir /runs/.sft-81d1edf30681/scratch/metrics \
   --logger.wandb.run_name train
 
 # reward-model
 TOKENIZERS_PARALLELISM=false WANDB_SILENT=true srun --overlap --nodes 4 --ntasks-per-node 1 python -m torch.distributed.run --nnodes 4 --nproc_per_node 8 --rdzv_backend c10d --rdzv_id train --rdzv_endpoint HEAD:29500 -m rlaif_spec.engines.openrlhf.entry.soft_reward_model \
-  --data.dataset /runs/.reward-model-c0a0307eef37/scratch/preferences.jsonl \
-  --eval.dataset /runs/.reward-model-c0a0307eef37/scratch/evaluation.jsonl \
+  --data.dataset /runs/.reward-model-b164a7c5d827/scratch/preferences.jsonl \
+  --eval.dataset /runs/.reward-model-b164a7c5d827/scratch/evaluation.jsonl \
   --eval.split train \
   --data.prompt_key prompt \
   --data.chosen_key chosen \
@@ -53,7 +53,7 @@ TOKENIZERS_PARALLELISM=false WANDB_SILENT=true srun --overlap --nodes 4 --ntasks
   --model.margin_loss_enable \
   --model.compute_fp32_loss_enable \
   --ds.value_head_prefix score \
-  --model.model_name_or_path /runs/sft-a2bbea89e1c3/model \
+  --model.model_name_or_path /runs/sft-81d1edf30681/model \
   --data.dataset_split train \
   --data.input_template '{}' \
   --data.max_len 1152 \
@@ -62,7 +62,7 @@ TOKENIZERS_PARALLELISM=false WANDB_SILENT=true srun --overlap --nodes 4 --ntasks
   --train.batch_size 128 \
   --train.micro_batch_size 4 \
   --train.max_epochs 3 \
-  --train.seed 813625143 \
+  --train.seed 667277351 \
   --model.aux_loss_coef 0 \
   --eval.steps -1 \
   --optim adam \
@@ -82,21 +82,21 @@ TOKENIZERS_PARALLELISM=false WANDB_SILENT=true srun --overlap --nodes 4 --ntasks
   --ds.ring_attn_size 1 \
   --ds.lora.rank 0 \
   --model.gradient_checkpointing_enable \
-  --ckpt.output_dir /runs/.reward-model-c0a0307eef37/model \
-  --ckpt.path /runs/.reward-model-c0a0307eef37/scratch/checkpoints \
+  --ckpt.output_dir /runs/.reward-model-b164a7c5d827/model \
+  --ckpt.path /runs/.reward-model-b164a7c5d827/scratch/checkpoints \
   --ckpt.save_steps 85 \
   --ckpt.max_num 2 \
   --ckpt.max_mem 100000000 \
   --logger.logging_steps 1 \
-  --logger.tensorboard_dir /runs/.reward-model-c0a0307eef37/scratch/metrics \
+  --logger.tensorboard_dir /runs/.reward-model-b164a7c5d827/scratch/metrics \
   --logger.wandb.run_name train
 
 # rl
 WANDB_SILENT=true python -m openrlhf.cli.train_ppo_ray \
-  --actor.model_name_or_path /runs/sft-a2bbea89e1c3/model \
-  --critic.model_name_or_path /runs/sft-a2bbea89e1c3/model \
-  --reward.model_name_or_path /runs/.rl-0626b04ff259/scratch/reward-model \
-  --data.prompt_dataset /runs/.rl-0626b04ff259/scratch/prompts.jsonl \
+  --actor.model_name_or_path /runs/sft-81d1edf30681/model \
+  --critic.model_name_or_path /runs/sft-81d1edf30681/model \
+  --reward.model_name_or_path /runs/.rl-ded010c2e5db/scratch/reward-model \
+  --data.prompt_dataset /runs/.rl-ded010c2e5db/scratch/prompts.jsonl \
   --data.prompt_split train \
   --data.input_key input \
   --data.label_key label \
@@ -107,7 +107,7 @@ WANDB_SILENT=true python -m openrlhf.cli.train_ppo_ray \
   --rollout.max_new_tokens 128 \
   --rollout.temperature 0.9 \
   --rollout.top_p 1 \
-  --train.seed 810545753 \
+  --train.seed 281208283 \
   --rollout.batch_size 128 \
   --rollout.vllm_generate_batch_size 128 \
   --rollout.n_samples_per_prompt 1 \
@@ -174,13 +174,13 @@ WANDB_SILENT=true python -m openrlhf.cli.train_ppo_ray \
   --train.colocate_all \
   --vllm.enable_sleep \
   --ds.enable_sleep \
-  --ckpt.output_dir /runs/.rl-0626b04ff259/scratch/last \
-  --ckpt.path /runs/.rl-0626b04ff259/scratch/checkpoints \
+  --ckpt.output_dir /runs/.rl-ded010c2e5db/scratch/last \
+  --ckpt.path /runs/.rl-ded010c2e5db/scratch/checkpoints \
   --ckpt.save_steps 96 \
   --ckpt.max_num 2 \
   --ckpt.max_mem 100000000 \
   --ckpt.save_hf \
   --ckpt.best_metric_key none \
   --logger.logging_steps 1 \
-  --logger.tensorboard_dir /runs/.rl-0626b04ff259/scratch/metrics \
+  --logger.tensorboard_dir /runs/.rl-ded010c2e5db/scratch/metrics \
   --logger.wandb.run_name train

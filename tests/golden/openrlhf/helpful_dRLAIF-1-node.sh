@@ -1,6 +1,6 @@
 # sft
 TOKENIZERS_PARALLELISM=false WANDB_SILENT=true python -m torch.distributed.run --nnodes 1 --nproc_per_node 8 --master_addr 127.0.0.1 --master_port 29500 -m openrlhf.cli.train_sft \
-  --data.dataset /runs/.sft-a2bbea89e1c3/scratch/demonstrations.jsonl \
+  --data.dataset /runs/.sft-81d1edf30681/scratch/demonstrations.jsonl \
   --data.input_key input \
   --data.output_key output \
   --model.model_name_or_path Qwen/Qwen2.5-1.5B-Instruct \
@@ -12,7 +12,7 @@ TOKENIZERS_PARALLELISM=false WANDB_SILENT=true python -m torch.distributed.run -
   --train.batch_size 128 \
   --train.micro_batch_size 8 \
   --train.max_epochs 1 \
-  --train.seed 1787421123 \
+  --train.seed 1844643457 \
   --model.aux_loss_coef 0 \
   --eval.steps -1 \
   --optim adam \
@@ -32,21 +32,21 @@ TOKENIZERS_PARALLELISM=false WANDB_SILENT=true python -m torch.distributed.run -
   --ds.ring_attn_size 1 \
   --ds.lora.rank 0 \
   --model.gradient_checkpointing_enable \
-  --ckpt.output_dir /runs/.sft-a2bbea89e1c3/model \
-  --ckpt.path /runs/.sft-a2bbea89e1c3/scratch/checkpoints \
+  --ckpt.output_dir /runs/.sft-81d1edf30681/model \
+  --ckpt.path /runs/.sft-81d1edf30681/scratch/checkpoints \
   --ckpt.save_steps 85 \
   --ckpt.max_num 2 \
   --ckpt.max_mem 100000000 \
   --logger.logging_steps 1 \
-  --logger.tensorboard_dir /runs/.sft-a2bbea89e1c3/scratch/metrics \
+  --logger.tensorboard_dir /runs/.sft-81d1edf30681/scratch/metrics \
   --logger.wandb.run_name train
 
 # rl
 WANDB_SILENT=true python -m openrlhf.cli.train_ppo_ray \
-  --actor.model_name_or_path /runs/sft-a2bbea89e1c3/model \
-  --critic.model_name_or_path /runs/sft-a2bbea89e1c3/model \
-  --train.agent_func_path /runs/.rl-9dddaf74c4d8/scratch/agent.py \
-  --data.prompt_dataset /runs/.rl-9dddaf74c4d8/scratch/prompts.jsonl \
+  --actor.model_name_or_path /runs/sft-81d1edf30681/model \
+  --critic.model_name_or_path /runs/sft-81d1edf30681/model \
+  --train.agent_func_path /runs/.rl-67b43df0ea3e/scratch/agent.py \
+  --data.prompt_dataset /runs/.rl-67b43df0ea3e/scratch/prompts.jsonl \
   --data.prompt_split train \
   --data.input_key input \
   --data.label_key label \
@@ -57,7 +57,7 @@ WANDB_SILENT=true python -m openrlhf.cli.train_ppo_ray \
   --rollout.max_new_tokens 128 \
   --rollout.temperature 0.9 \
   --rollout.top_p 1 \
-  --train.seed 796181720 \
+  --train.seed 1039198782 \
   --rollout.batch_size 128 \
   --rollout.vllm_generate_batch_size 128 \
   --rollout.n_samples_per_prompt 1 \
@@ -122,13 +122,13 @@ WANDB_SILENT=true python -m openrlhf.cli.train_ppo_ray \
   --train.colocate_all \
   --vllm.enable_sleep \
   --ds.enable_sleep \
-  --ckpt.output_dir /runs/.rl-9dddaf74c4d8/scratch/last \
-  --ckpt.path /runs/.rl-9dddaf74c4d8/scratch/checkpoints \
+  --ckpt.output_dir /runs/.rl-67b43df0ea3e/scratch/last \
+  --ckpt.path /runs/.rl-67b43df0ea3e/scratch/checkpoints \
   --ckpt.save_steps 96 \
   --ckpt.max_num 2 \
   --ckpt.max_mem 100000000 \
   --ckpt.save_hf \
   --ckpt.best_metric_key none \
   --logger.logging_steps 1 \
-  --logger.tensorboard_dir /runs/.rl-9dddaf74c4d8/scratch/metrics \
+  --logger.tensorboard_dir /runs/.rl-67b43df0ea3e/scratch/metrics \
   --logger.wandb.run_name train

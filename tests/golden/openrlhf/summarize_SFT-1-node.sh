@@ -1,6 +1,6 @@
 # sft
 TOKENIZERS_PARALLELISM=false WANDB_SILENT=true python -m torch.distributed.run --nnodes 1 --nproc_per_node 8 --master_addr 127.0.0.1 --master_port 29500 -m openrlhf.cli.train_sft \
-  --data.dataset /runs/.sft-68ffdf9dd93b/scratch/demonstrations.jsonl \
+  --data.dataset /runs/.sft-25980632fb84/scratch/demonstrations.jsonl \
   --data.input_key input \
   --data.output_key output \
   --model.model_name_or_path Qwen/Qwen2.5-1.5B-Instruct \
@@ -12,7 +12,7 @@ TOKENIZERS_PARALLELISM=false WANDB_SILENT=true python -m torch.distributed.run -
   --train.batch_size 128 \
   --train.micro_batch_size 8 \
   --train.max_epochs 1 \
-  --train.seed 1604180283 \
+  --train.seed 104004484 \
   --model.aux_loss_coef 0 \
   --eval.steps -1 \
   --optim adam \
@@ -32,11 +32,11 @@ TOKENIZERS_PARALLELISM=false WANDB_SILENT=true python -m torch.distributed.run -
   --ds.ring_attn_size 1 \
   --ds.lora.rank 0 \
   --model.gradient_checkpointing_enable \
-  --ckpt.output_dir /runs/.sft-68ffdf9dd93b/model \
-  --ckpt.path /runs/.sft-68ffdf9dd93b/scratch/checkpoints \
+  --ckpt.output_dir /runs/.sft-25980632fb84/model \
+  --ckpt.path /runs/.sft-25980632fb84/scratch/checkpoints \
   --ckpt.save_steps 227 \
   --ckpt.max_num 2 \
   --ckpt.max_mem 100000000 \
   --logger.logging_steps 1 \
-  --logger.tensorboard_dir /runs/.sft-68ffdf9dd93b/scratch/metrics \
+  --logger.tensorboard_dir /runs/.sft-25980632fb84/scratch/metrics \
   --logger.wandb.run_name train

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rlaif_spec.engines.openrlhf.launch.reason import masked
+from rlaif_spec.engines.masking import masked
 from rlaif_spec.errors import EngineError
 
 TIMEOUT_SECONDS = 30.0

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from rlaif_spec.engines.masking import masked
 from rlaif_spec.engines.openrlhf.command import Command
 from rlaif_spec.engines.openrlhf.launch.dashboard import Cluster, Dashboard, Unreachable
-from rlaif_spec.engines.openrlhf.launch.reason import how_it_ended, last_words, last_words_of, masked
+from rlaif_spec.engines.openrlhf.launch.reason import how_it_ended, last_words, last_words_of
 from rlaif_spec.engines.openrlhf.launch.watch import Watch
 from rlaif_spec.errors import EngineError
 

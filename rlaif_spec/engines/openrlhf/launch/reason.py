@@ -6,7 +6,6 @@ What a person needs is the line that came first of all: the exception in the pro
 
 import re
 import signal
-from collections.abc import Iterable
 from pathlib import Path
 
 TAIL_BYTES = 1 << 18
@@ -67,14 +66,6 @@ def how_it_ended(code: int) -> str:
         return f"ended with exit code {code}"
     hint = ", as the system does when memory runs out" if number == signal.SIGKILL else ""
     return f"was ended by {signal.Signals(number).name}{hint}"
-
-
-def masked(text: str, hidden: Iterable[str]) -> str:
-    """The text without secrets; values shorter than 8 characters are no keys and stay."""
-    for secret in hidden:
-        if len(secret) >= 8:
-            text = text.replace(secret, "***")
-    return text
 
 
 def _asides(lines: list[str]) -> set[int]:

@@ -1,4 +1,4 @@
-"""Asks an OpenAI-compatible server for probabilities of answers: d-RLAIF's labeler, in processes of their own.
+"""Asks an OpenAI-compatible server for probabilities of answers and for rationales.
 
 The server gives the likeliest next tokens as texts, so everything here is about texts: a token that is an answer
 counts for it; a token that is only the beginning of one is added to the prompt and the server is asked again. What
@@ -11,22 +11,20 @@ import json
 import math
 import os
 import random
-import socket
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from functools import partial
 from http import HTTPStatus
 from importlib import import_module
-from pathlib import Path
 from time import time
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-from rlaif_spec.engines.openrlhf.launch.reason import masked
+from rlaif_spec.engines.endpoint.answers import AnswerCache
+from rlaif_spec.engines.masking import masked
 from rlaif_spec.errors import EngineError, RunError, UserError
-from rlaif_spec.spec.openrlhf import LabelerEndpoint
+from rlaif_spec.spec.endpoint import Endpoint, RequestSettings
 
 FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 300.0
@@ -39,14 +37,13 @@ SPACE_TAKES: Final = 0.5
 probability; following it always would cost a request for each prompt."""
 LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
 
-T = TypeVar("T")
 Token = tuple[str, float]
 """Its text and its probability."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EndpointSettings:
-    """Where the server is and how it is asked; see `spec.openrlhf.LabelerEndpoint`."""
+    """Where the server is and how it is asked; see `spec.endpoint`."""
 
     url: str
     """Base address such as http://host:8000/v1."""
@@ -63,18 +60,23 @@ class EndpointSettings:
     """Whether to pass by a proxy that the environment names: the server is in this cluster."""
 
 
-def endpoint_settings(labeler: LabelerEndpoint, *, url: str, model: str, chat: bool) -> EndpointSettings:
-    """How a scale's labeler is asked at this address."""
+def endpoint_settings(endpoint: Endpoint, *, chat: bool) -> EndpointSettings:
+    """How the model of a scale is asked at its server."""
+    return settings_for(endpoint, url=endpoint.url, model=endpoint.model, chat=chat)
+
+
+def settings_for(asked: RequestSettings, *, url: str, model: str, chat: bool, direct: bool = False) -> EndpointSettings:
+    """How the model of that name is asked at this address."""
     return EndpointSettings(
         url=url,
         model=model,
         chat=chat,
-        key_variable=labeler.key_variable,
-        in_flight=labeler.in_flight,
-        retries=labeler.retries,
-        timeout_seconds=labeler.timeout_seconds,
-        top_logprobs=labeler.read_logprobs,
-        direct=labeler.url is None,
+        key_variable=asked.key_variable,
+        in_flight=asked.in_flight,
+        retries=asked.retries,
+        timeout_seconds=asked.timeout_seconds,
+        top_logprobs=asked.top_logprobs,
+        direct=direct,
     )
 
 
@@ -82,46 +84,8 @@ class Unanswered(RunError):  # noqa: N818
     """The server did not answer a prompt, after all retries or because it refuses this prompt."""
 
 
-class AnswerCache:
-    """Answers kept in a folder, so that a job that is started again asks nothing twice.
-
-    Each process appends to a JSONL file of its own and reads all files of the folder at its start. A line that a
-    killed process left unfinished is ignored.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._own = folder / f"{socket.gethostname()}-{os.getpid()}.jsonl"
-        self._known: dict[str, list[float]] = {}
-        self._whole = False
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in sorted(folder.glob("*.jsonl")):
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-                self._read(line)
-
-    def get(self, key: str) -> list[float] | None:
-        """The answer kept under a key."""
-        return self._known.get(key)
-
-    def put(self, key: str, row: list[float]) -> None:
-        """Keep an answer, at once on disk."""
-        self._known[key] = row
-        line = json.dumps({"key": key, "probabilities": row}) + "\n"
-        try:
-            with self._own.open("a", encoding="utf-8") as file:
-                # The first time, an empty line ends what an earlier process of this name may have left unfinished.
-                file.write(line if self._whole else f"\n{line}")
-        except OSError as error:
-            raise EngineError(
-                f"{self._own}: answers could not be kept ({error.strerror}); make room and run again"
-            ) from error
-        self._whole = True
-
-    def _read(self, line: str) -> None:
-        try:
-            row = json.loads(line)
-            self._known[str(row["key"])] = [float(value) for value in row["probabilities"]]
-        except (ValueError, KeyError, TypeError):
-            return
+class Refused(Unanswered):
+    """The server answers, but not this prompt: it is too long, or against its rules."""
 
 
 class AsyncEndpoint:
@@ -153,8 +117,8 @@ class AsyncEndpoint:
         A space before the answer belongs to the tokenizer: " 1" counts as "1". Unanswered if the server does not
         answer; EngineError if it cannot be asked at all.
         """
-        key = self._digest(prompt, choices)
-        kept = self._cache.get(key) if self._cache else None
+        key = self._digest(prompt, list(choices))
+        kept = self._cache.probabilities(key) if self._cache else None
         if kept is not None:
             return kept
         found = await self._after(prompt, "", choices)
@@ -164,13 +128,20 @@ class AsyncEndpoint:
         return row
 
     async def generate(self, prompt: str, *, max_new_tokens: int, stop: str) -> str:
-        """The greedy continuation of a prompt, up to the end of text or the words `stop`."""
+        """The greedy continuation of a prompt, up to the end of text or the words `stop`; errors as above."""
+        key = self._digest(prompt, {"max_new_tokens": max_new_tokens, "stop": stop})
+        kept = self._cache.text(key) if self._cache else None
+        if kept is not None:
+            return kept
         choice = await self._ask(prompt, "", {"max_tokens": max_new_tokens, "stop": [stop]})
         try:
             text = choice["message"]["content"] if self.settings.chat else choice["text"]
         except (KeyError, TypeError):
             raise self._strange("no text") from None
-        return str(text or "").split(stop)[0].strip()
+        said = str(text or "").split(stop)[0].strip()
+        if self._cache:
+            self._cache.put(key, said)
+        return said
 
     async def close(self) -> None:
         """Close the connections."""
@@ -253,7 +224,7 @@ class AsyncEndpoint:
                 return self._parsed(reply)
             why = self._refusal(reply)
             if reply.status_code in THIS_PROMPT:
-                raise Unanswered(f"{url}: {why}")
+                raise Refused(f"{url}: {why}")
             if reply.status_code not in AGAIN and reply.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise EngineError(f"{url}: {why}; check url, model and the key in {self.settings.key_variable}")
             asked_to_wait = _retry_after(reply.headers.get("Retry-After"))
@@ -281,42 +252,9 @@ class AsyncEndpoint:
     def _masked(self, text: str) -> str:
         return masked(text, (self._key,))
 
-    def _digest(self, prompt: str, choices: Sequence[str]) -> str:
-        asked = [self.settings.model, self.settings.chat, self.settings.top_logprobs, prompt, list(choices)]
+    def _digest(self, prompt: str, wanted: list[str] | dict[str, Any]) -> str:
+        asked = [self.settings.model, self.settings.chat, self.settings.top_logprobs, prompt, wanted]
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
-
-
-class EndpointLanguageModel:
-    """`rlaif_spec.lm.LanguageModel` over a server: all prompts of a call are asked at the same time.
-
-    Not within a running event loop; there, `AsyncEndpoint` is the thing.
-    """
-
-    def __init__(self, settings: EndpointSettings, cache: AnswerCache | None = None, transport: Any = None) -> None:
-        self._open = partial(AsyncEndpoint, settings, cache, transport)
-
-    def choice_probabilities(self, prompts: Sequence[str], choices: Sequence[str]) -> list[list[float]]:
-        """P(the continuation is exactly this choice), for each prompt (rows) and choice (columns)."""
-        return self._each(prompts, lambda endpoint, prompt: endpoint.choice_probabilities(prompt, choices))
-
-    def generate(self, prompts: Sequence[str], *, max_new_tokens: int, stop: str) -> list[str]:
-        """The greedy continuation of each prompt, up to the end of text or the words `stop`."""
-        return self._each(
-            prompts, lambda endpoint, prompt: endpoint.generate(prompt, max_new_tokens=max_new_tokens, stop=stop)
-        )
-
-    def _each(self, prompts: Sequence[str], ask: Callable[[AsyncEndpoint, str], Coroutine[Any, Any, T]]) -> list[T]:
-        async def all_of_them() -> list[T]:
-            async with self._open() as endpoint:
-                tasks = [asyncio.ensure_future(ask(endpoint, prompt)) for prompt in prompts]
-                try:
-                    return await asyncio.gather(*tasks)
-                finally:  # where one failed, the others are not wanted any more
-                    for task in tasks:
-                        task.cancel()
-                    await asyncio.gather(*tasks, return_exceptions=True)
-
-        return asyncio.run(all_of_them())
 
 
 def _library() -> Any:

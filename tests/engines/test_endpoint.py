@@ -22,27 +22,34 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlaif_spec.engines.native.language_model import LocalLanguageModel
-from rlaif_spec.engines.native.models import load_language_model, load_tokens
-from rlaif_spec.engines.openrlhf import endpoint
-from rlaif_spec.engines.openrlhf.endpoint import (
+from rlaif_spec.engines.endpoint import (
     AnswerCache,
     AsyncEndpoint,
     EndpointLanguageModel,
     EndpointSettings,
+    Refused,
     Unanswered,
+    check_endpoint,
+    client,
     endpoint_settings,
 )
+from rlaif_spec.engines.native.language_model import LocalLanguageModel
+from rlaif_spec.engines.native.models import load_language_model, load_tokens
 from rlaif_spec.errors import EngineError, RunError, UserError
 from rlaif_spec.lm import LanguageModel
-from rlaif_spec.spec.openrlhf import LabelerEndpoint
+from rlaif_spec.spec.endpoint import Endpoint
 
-HTTP = endpoint._library()
+HTTP = client._library()
 SECRET = "sk-not-for-anyone-0123456789"  # noqa: S105
 ASKED = endpoint_settings(
-    LabelerEndpoint(key_variable="TEST_LABELER_KEY", in_flight=4, retries=2, timeout_seconds=5.0, top_logprobs=20),
-    url="http://127.0.0.1:9/v1",
-    model="labeler",
+    Endpoint(
+        url="http://127.0.0.1:9/v1",
+        model="labeler",
+        key_variable="TEST_LABELER_KEY",
+        in_flight=4,
+        retries=2,
+        timeout_seconds=5.0,
+    ),
     chat=False,
 )
 SCORES = [str(score) for score in range(1, 11)]
@@ -51,7 +58,7 @@ Distribution = Mapping[str, float]  # next tokens and their probabilities
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(client, "FIRST_PAUSE_SECONDS", 0.0)
 
 
 def serving(next_token: Callable[[str], Distribution], seen: list[dict[str, Any]] | None = None) -> Any:
@@ -112,7 +119,7 @@ def by_enumeration(next_token: Callable[[str], Distribution], prompt: str, choic
         for text, own in next_token(prompt + said).items():
             if not text:
                 walk("#" * longest, share * own, best)  # end of text
-            elif said + text != " " or own >= endpoint.SPACE_TAKES:
+            elif said + text != " " or own >= client.SPACE_TAKES:
                 walk(said + text, share * own, best)
 
     walk("", 1.0, None)
@@ -213,13 +220,40 @@ def test_what_may_pass_is_tried_again(failure: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(401, EngineError), (404, EngineError), (307, EngineError), (400, Unanswered)]
+    ("status", "kind"), [(401, EngineError), (404, EngineError), (307, EngineError), (400, Refused)]
 )
 def test_what_will_not_pass_is_not_tried_again(status: int, kind: type[Exception]) -> None:
     seen: list[Any] = []
+
+    async def once() -> None:
+        async with AsyncEndpoint(ASKED, None, answering((status, {}), seen=seen)) as endpoint:
+            await endpoint.choice_probabilities("q", ["1"])
+
     with pytest.raises(kind, match=f"status {status}: said {status}") as caught:
-        ask(answering((status, {}), seen=seen))
+        asyncio.run(once())
     assert len(seen) == 1
+    assert "\n" not in str(caught.value)
+
+
+def test_a_prompt_that_is_refused_has_no_answer_and_the_others_have_theirs() -> None:
+    def reply(request: Any) -> Any:
+        if json.loads(request.content)["prompt"] == "long":
+            return HTTP.Response(400, json={"error": {"message": "too long"}})
+        choice = {"text": "because", "logprobs": {"top_logprobs": [{"1": 0.0}]}}
+        return HTTP.Response(200, json={"choices": [choice]})
+
+    model = EndpointLanguageModel(ASKED, transport=HTTP.MockTransport(reply))
+    assert model.choice_probabilities(["a", "long"], ["1", "2"]) == [[1.0, 0.0], [0.0, 0.0]]
+    assert model.generate(["long", "a"], max_new_tokens=4, stop="Preferred") == ["", "because"]
+
+
+@pytest.mark.parametrize("failure", [(400, {}), (404, {}), HTTP.ConnectError("no")])
+def test_a_server_that_cannot_be_asked_is_found_out_by_one_small_question(failure: Any) -> None:
+    check_endpoint(ASKED, answering())
+    seen: list[Any] = []
+    with pytest.raises(EngineError, match=r"start the server, or|check url, model") as caught:
+        check_endpoint(ASKED, answering(*[failure] * 9, seen=seen))
+    assert len(seen) <= 2
     assert "\n" not in str(caught.value)
 
 
@@ -238,17 +272,17 @@ def test_the_server_says_how_long_to_wait() -> None:
     assert ask(answering((429, {"Retry-After": "0.3"}))) == pytest.approx([1.0, 0.0])
     assert time.monotonic() - began >= 0.3
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
-    assert endpoint._retry_after(soon) == pytest.approx(60, abs=5)
+    assert client._retry_after(soon) == pytest.approx(60, abs=5)
     for nonsense in (None, "soon", "", "-5", format_datetime(datetime(2020, 1, 1, tzinfo=UTC), usegmt=True)):
-        assert endpoint._retry_after(nonsense) == 0.0
+        assert client._retry_after(nonsense) == 0.0
 
 
 def test_pauses_double_and_end_somewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "FIRST_PAUSE_SECONDS", 1.0)
+    monkeypatch.setattr(client, "FIRST_PAUSE_SECONDS", 1.0)
     for tried in range(1, 6):
-        pauses = [endpoint._pause(tried, 0.0) for _ in range(200)]
+        pauses = [client._pause(tried, 0.0) for _ in range(200)]
         assert 2 ** (tried - 2) <= min(pauses) < max(pauses) <= 2 ** (tried - 1)
-    assert endpoint._pause(1, 1e9) == endpoint._pause(40, 0.0) == endpoint.LONGEST_PAUSE_SECONDS
+    assert client._pause(1, 1e9) == client._pause(40, 0.0) == client.LONGEST_PAUSE_SECONDS
 
 
 def test_as_many_requests_as_allowed_and_no_more() -> None:
@@ -288,6 +322,21 @@ def test_a_job_that_is_started_again_asks_nothing_twice(tmp_path: Path) -> None:
     assert len(seen) == count + 1
 
 
+def test_a_rationale_is_not_paid_for_twice(tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    def reply(request: Any) -> Any:
+        seen.append(request)
+        return HTTP.Response(200, json={"choices": [{"text": f"because {len(seen)}"}]})
+
+    def said(limit: int) -> list[str]:
+        model = EndpointLanguageModel(ASKED, AnswerCache(tmp_path), HTTP.MockTransport(reply))
+        return model.generate(["q"], max_new_tokens=limit, stop="Preferred")
+
+    assert said(4) == said(4) == ["because 1"]
+    assert said(5) == ["because 2"], "another question"
+
+
 def test_a_line_that_was_left_unfinished_costs_itself_only(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path)
     cache.put("a", [0.25])
@@ -297,13 +346,16 @@ def test_a_line_that_was_left_unfinished_costs_itself_only(tmp_path: Path) -> No
     for cut in range(len(whole) + 1):
         file.write_text(whole[:cut])
         again = AnswerCache(tmp_path)
-        assert again.get("b") in (None, [0.5])
+        assert again.probabilities("b") in (None, [0.5])
         again.put("c", [1.0])
         last = AnswerCache(tmp_path)
-        assert last.get("c") == [1.0]
-        assert (last.get("a"), last.get("b")) == (again.get("a"), again.get("b"))
-    (tmp_path / "elsewhere-1.jsonl").write_text('{"key": "d", "probabilities": [0.75]}\n[]\n{"key": 3}\nnull\n')
-    assert AnswerCache(tmp_path).get("d") == [0.75]
+        assert last.probabilities("c") == [1.0]
+        assert (last.probabilities("a"), last.probabilities("b")) == (
+            again.probabilities("a"),
+            again.probabilities("b"),
+        )
+    (tmp_path / "elsewhere-1.jsonl").write_text('{"key": "d", "answer": [0.75]}\n[]\n{"key": 3}\nnull\n')
+    assert AnswerCache(tmp_path).probabilities("d") == [0.75]
 
 
 def test_a_full_disk_is_told_in_one_line(tmp_path: Path) -> None:
