@@ -322,6 +322,13 @@ def test_a_job_that_is_started_again_asks_nothing_twice(tmp_path: Path) -> None:
     assert len(seen) == count + 1
 
 
+@pytest.mark.parametrize("tops", [[], [{}]])
+def test_a_model_without_probabilities_is_found_out(tops: list[Any]) -> None:
+    reply = {"choices": [{"text": "1", "logprobs": {"top_logprobs": tops}}]}
+    with pytest.raises(EngineError, match="labeler gives no probabilities of tokens"):
+        check_endpoint(ASKED, HTTP.MockTransport(lambda request: HTTP.Response(200, json=reply)))
+
+
 def test_a_rationale_is_not_paid_for_twice(tmp_path: Path) -> None:
     seen: list[Any] = []
 

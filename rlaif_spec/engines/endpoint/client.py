@@ -143,6 +143,22 @@ class AsyncEndpoint:
             self._cache.put(key, said)
         return said
 
+    async def next_tokens(self, prompt: str, said: str) -> list[Token]:
+        """The likeliest tokens after the prompt and the beginning of an answer; none where nothing was written."""
+        top = self.settings.top_logprobs
+        wanted = {"logprobs": True, "top_logprobs": top} if self.settings.chat else {"logprobs": top}
+        choice = await self._ask(prompt, said, {"max_tokens": 1, **wanted})
+        try:
+            if self.settings.chat:
+                tokens = [(one["token"], one["logprob"]) for one in choice["logprobs"]["content"][0]["top_logprobs"]]
+            else:
+                tokens = list(choice["logprobs"]["top_logprobs"][0].items())
+            return [(str(text), math.exp(min(0.0, log))) for text, log in tokens]
+        except IndexError:  # nothing was written
+            return []
+        except (KeyError, TypeError, AttributeError):
+            raise self._strange("no probabilities of tokens") from None
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
@@ -158,7 +174,7 @@ class AsyncEndpoint:
     async def _after(self, prompt: str, said: str, choices: Sequence[str]) -> dict[str, float]:
         """P(the continuation goes on to this choice and to none that is longer), given that it begins with `said`."""
         written = {choice: (choice, f" {choice}") for choice in choices}
-        tokens = [(f"{said}{text}", share) for text, share in await self._next_tokens(prompt, said) if text]
+        tokens = [(f"{said}{text}", share) for text, share in await self.next_tokens(prompt, said) if text]
         stems = [
             text
             for text, share in tokens
@@ -175,22 +191,6 @@ class AsyncEndpoint:
                 if text in written[choice]:
                     found[choice] += share * max(0.0, 1.0 - sum(longer.values()))
         return found
-
-    async def _next_tokens(self, prompt: str, said: str) -> list[Token]:
-        """The likeliest tokens after the prompt and the beginning of an answer."""
-        top = self.settings.top_logprobs
-        wanted = {"logprobs": True, "top_logprobs": top} if self.settings.chat else {"logprobs": top}
-        choice = await self._ask(prompt, said, {"max_tokens": 1, **wanted})
-        try:
-            if self.settings.chat:
-                tokens = [(one["token"], one["logprob"]) for one in choice["logprobs"]["content"][0]["top_logprobs"]]
-            else:
-                tokens = list(choice["logprobs"]["top_logprobs"][0].items())
-            return [(str(text), math.exp(min(0.0, log))) for text, log in tokens]
-        except IndexError:  # nothing was written
-            return []
-        except (KeyError, TypeError, AttributeError):
-            raise self._strange("no probabilities of tokens") from None
 
     async def _ask(self, prompt: str, said: str, wanted: Mapping[str, Any]) -> Any:
         """The one choice of the server's reply."""

@@ -64,11 +64,15 @@ class EndpointLanguageModel:
 def check_endpoint(settings: EndpointSettings, transport: Any = None) -> None:
     """Ask one small question, so that a wrong address, name or key ends a run before it begins: EngineError."""
 
-    async def ask() -> None:
+    async def ask() -> bool:
         async with AsyncEndpoint(replace(settings, retries=min(1, settings.retries)), None, transport) as endpoint:
-            await endpoint.choice_probabilities("Say 1 or 2. Answer:", ("1", "2"))
+            return bool(await endpoint.next_tokens("Say 1 or 2. Answer:", ""))
 
     try:
-        asyncio.run(ask())
+        answered = asyncio.run(ask())
     except Unanswered as error:
         raise EngineError(f"{error}; start the server, or correct the endpoint in the scale") from error
+    if not answered:
+        raise EngineError(
+            f"{settings.url}: {settings.model} gives no probabilities of tokens; use a server or model that does"
+        )

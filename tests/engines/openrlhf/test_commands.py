@@ -5,6 +5,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,10 @@ from rlaif_spec.engines.openrlhf.training import Nodes
 from rlaif_spec.plan import compile_plan
 from rlaif_spec.plan.steps import Data
 from rlaif_spec.spec import load_experiment, load_scale
-from rlaif_spec.spec.experiment import PolicyExperiment
-from rlaif_spec.spec.openrlhf import OpenRlhfSettings
-from rlaif_spec.spec.scale import FileData, Scale
+from rlaif_spec.spec.endpoint import Endpoint
+from rlaif_spec.spec.experiment import LabelerSpec, PolicyExperiment
+from rlaif_spec.spec.openrlhf import Colocated, OpenRlhfSettings
+from rlaif_spec.spec.scale import FileData, ModelSource, Scale
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "golden" / "openrlhf"
@@ -40,8 +42,8 @@ def rows(data: Data, part: str) -> int:
     return int(getattr(data.source, f"max_{part}"))
 
 
-def jobs(spec: str, scale: Scale) -> list[CompiledJob]:
-    experiment = load_experiment(ROOT / "specs" / f"{spec}.yaml").model_copy(update={"seeds": (0,)})
+def jobs(spec: str, scale: Scale, **changes: Any) -> list[CompiledJob]:
+    experiment = load_experiment(ROOT / "specs" / f"{spec}.yaml").model_copy(update={"seeds": (0,), **changes})
     assert scale.openrlhf is not None
     nodes = Nodes(scale.openrlhf.nodes, scale.openrlhf.gpus_per_node, "HEAD")
     return compile_jobs(compile_plan(experiment, scale), scale.openrlhf, Path("/runs"), rows, nodes)
@@ -162,6 +164,19 @@ def test_flags_set_by_hand_replace_the_compilers_and_are_refused_where_they_are_
     own = scale.openrlhf.model_copy(update={"flags": by_hand})
     found = refusals(jobs("summarize_dRLAIF", scale.model_copy(update={"openrlhf": own})), own)
     assert any("--algo.kl.init" in line for line in found)
+
+
+def test_a_labeler_behind_a_server_leaves_all_gpus_to_rl() -> None:
+    server = ModelSource(endpoint=Endpoint(url="http://far:8000/v1", model="judge"))
+    all_of_them = own(paper(1)).model_copy(update={"placement": Colocated(gpus=8)})
+    scale = paper(1).model_copy(update={"sizes": {**paper(1).sizes, "L": server}, "openrlhf": all_of_them})
+    far = jobs("summarize_dRLAIF", scale, labeler=LabelerSpec(size="L", prompt="score-1-to-10"))
+    assert refusals(far, all_of_them) == []
+    lines = [line for job in far for line in report(job, all_of_them)]
+    assert "  labeler: judge at http://far:8000/v1, asked by every vLLM engine: it must be reached from there" in lines
+    assert not any("labeler's server" in line for line in lines)
+    (line,) = refusals(jobs("summarize_dRLAIF", scale), all_of_them)
+    assert "4 are the labeler's: lower labeler.gpus, or bind its size to an endpoint" in line
 
 
 def test_memory_is_that_of_zero_and_of_what_sleep_leaves_on_the_gpu() -> None:

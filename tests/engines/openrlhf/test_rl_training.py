@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ import pytest
 
 from rlaif_spec.engines.openrlhf import attempts, rl_training
 from rlaif_spec.engines.openrlhf.command import Command
-from rlaif_spec.engines.openrlhf.rl_launch import Launch
+from rlaif_spec.engines.openrlhf.rl_launch import Launch, labeler_gpus
 from rlaif_spec.engines.openrlhf.rl_training import RlTraining
 from rlaif_spec.engines.protocol import Job, LabelerScores, RewardModelScore, RlTask, Turn
 from rlaif_spec.errors import EngineError
 from rlaif_spec.prompts import PromptLibrary
 from rlaif_spec.spec import load_scale
+from rlaif_spec.spec.endpoint import Endpoint
 from rlaif_spec.spec.settings import LabelSettings, ResponseSettings
 
 ROOT = Path(__file__).parents[3]
@@ -143,6 +145,25 @@ def test_direct_rlaif_leaves_an_agent_file_without_a_key(
     first = json.loads(Path(command.value("--data.prompt_dataset") or "").read_text().splitlines()[0])
     assert first["label"] == "the context"
     assert not command.has("--reward.model_name_or_path")
+
+
+def test_direct_rlaif_asks_a_server_that_is_somebody_elses_and_starts_none(
+    tmp_path: Path, started: list[Command]
+) -> None:
+    server = Endpoint(url="http://far:8000/v1", model="judge", key_variable="FAR_KEY", in_flight=3)
+    scores = LabelerScores(server, True, PromptLibrary("toy", "helpful"), {}, LabelSettings(), reward_model)
+    contexts = {"my bike is stuck .": "the context"}
+    training(tmp_path, replace(scores, contexts=contexts)).run()
+    (command,) = started
+    settings: dict[str, Any] = {}
+    text = Path(command.value("--train.agent_func_path") or "").read_text()
+    exec(text.replace("AgentExecutor = agent_executor(SETTINGS)", ""), settings)  # noqa: S102
+    asked = settings["SETTINGS"]
+    assert (asked.url, asked.model, asked.chat, asked.in_flight) == ("http://far:8000/v1", "judge", True, 3)
+    assert (asked.key_variable, asked.top_logprobs, asked.direct) == ("FAR_KEY", 20, False)
+    assert SCALE.openrlhf is not None
+    assert labeler_gpus(SCALE.openrlhf, scores) == 0
+    assert labeler_gpus(SCALE.openrlhf, replace(scores, labeler=TOY)) == SCALE.openrlhf.labeler.gpus > 0
 
 
 def test_a_reward_that_cannot_leave_this_process_is_refused(tmp_path: Path, started: list[Command]) -> None:
