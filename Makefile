@@ -55,6 +55,7 @@ openrlhf-cpu: $(OPENRLHF_BIN)/rlaif-spec
 
 schema: setup
 	$(BIN)/rlaif-spec schema > specs/schema.json
+	$(BIN)/rlaif-spec schema scale > specs/scales/schema.json
 
 coverage-study: setup
 	$(BIN)/python -m benchmarks.coverage

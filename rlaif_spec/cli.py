@@ -32,16 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _validate(options: argparse.Namespace) -> int:
-    from rlaif_spec.spec import check, default_scale, load_experiment, load_scale
+    from rlaif_spec.run import problems_of
+    from rlaif_spec.spec import default_scale
 
     name = options.scale or default_scale()[0]
-    problems: list[str] = []
-    for path in options.specs:
-        try:
-            check(load_experiment(path), load_scale(name), spec=path)
-        except SpecError as error:
-            problems += error.problems
-    problems = list(dict.fromkeys(problems))
+    problems = list(dict.fromkeys(line for path in options.specs for line in problems_of(path, name)))
     if options.json:
         _print(json.dumps({"scale": name, "specs": [str(path) for path in options.specs], "problems": problems}))
         return 2 if problems else 0
@@ -89,10 +84,10 @@ def _compare(options: argparse.Namespace) -> int:
     return 0
 
 
-def _schema(_: argparse.Namespace) -> int:
+def _schema(options: argparse.Namespace) -> int:
     from rlaif_spec.spec.schema import schema_text
 
-    sys.stdout.write(schema_text())
+    sys.stdout.write(schema_text(options.of))
     return 0
 
 
@@ -144,7 +139,8 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--json", action="store_true", help="long rows instead of tables")
     compare.set_defaults(command=_compare)
 
-    schema = commands.add_parser("schema", help="JSON Schema of specs, for editors")
+    schema = commands.add_parser("schema", help="JSON Schema of specs or scales, for editors")
+    schema.add_argument("of", nargs="?", choices=("spec", "scale"), default="spec")
     schema.set_defaults(command=_schema)
     return parser
 

@@ -9,6 +9,7 @@ from rlaif_spec.run.experiment import (
     plan_lines,
     plan_rows,
     prepare,
+    problems_of,
     run_experiment,
     slurm_script,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "plan_lines",
     "plan_rows",
     "prepare",
+    "problems_of",
     "run_experiment",
     "slurm_script",
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from rlaif_spec.engines import BatchOptions, JobReport, batch_script, job_report, open_engine
-from rlaif_spec.errors import UserError
+from rlaif_spec.errors import SpecError, UserError
 from rlaif_spec.plan import AnyStep, Plan, compile_plan
 from rlaif_spec.run.provenance import commit, machine, versions
 from rlaif_spec.run.screen import Screen
@@ -72,6 +72,14 @@ def prepare(request: Request) -> Prepared:
         plan=compile_plan(experiment, scale, _contents(experiment, scale)),
         store=Store(request.runs),
     )
+
+
+def problems_of(spec: Path, scale: str) -> list[str]:
+    """Every reason why this spec at this scale would be refused before anything is loaded, a line each."""
+    try:
+        return [f"{scale}: {line}" for line in plan_jobs(prepare(Request(spec, scale))).refusals]
+    except SpecError as error:
+        return error.problems
 
 
 def _contents(experiment: Experiment, scale: Scale) -> dict[str, str]:

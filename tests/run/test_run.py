@@ -57,6 +57,19 @@ def test_specs_of_a_task_share_data_and_sft(bench: Path, capsys: pytest.CaptureF
     assert (states["data"], states["sft"], states["rl"]) == ("reuse", "reuse", "do")
 
 
+def test_validate_refuses_what_plan_and_run_would(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (bench / "gpu.yaml").write_text(
+        "extends: paper\nname: gpu\ntasks: {summarize: {kind: world, demonstrations: 640, comparisons: 640,"
+        " prompts: 640, validation: 8, evaluation: 24, alignment: 24}}\n"
+        "openrlhf:\n  accept: [centred-advantages]\n  flags: {rl: [--ds.overlap_com]}\n"
+    )
+    assert main(["validate", "summarize_rlhf.yaml", "--scale", "gpu.yaml"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert all(line.startswith("gpu.yaml: ") for line in lines)
+    for part in ("openrlhf.accept: half-precision", "openrlhf.accept: resume-redraws", "--ds.overlap_com"):
+        assert any(part in line for line in lines), lines
+
+
 def test_compare_sets_every_policy_beside_every_other(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for mode in ("sft", "d-rlaif"):
         assert run(f"summarize_{mode}.yaml", "--seeds", "0,1") == 0
