@@ -148,8 +148,6 @@ def _forgotten(settings: Settings, facts: Facts) -> Iterator[str]:
 
 
 def _broken(settings: Settings, facts: Facts) -> Iterator[str]:
-    if settings.whole("--ds.lora.rank") > 0:
-        yield settings.says("--ds.lora.rank", "weights with PEFT's names do not reach vLLM", "full weights")
     if settings.on("--ds.load_in_4bit"):
         yield settings.says("--ds.load_in_4bit", "4-bit weights do not reach vLLM", "leave it out for RL")
     if settings.on("--reward.normalize_enable"):
@@ -164,7 +162,7 @@ def _broken(settings: Settings, facts: Facts) -> Iterator[str]:
 
 def _adapters(settings: Settings, facts: Facts) -> Iterator[str]:
     if settings.whole("--ds.lora.rank") > 0:
-        wrong = "an adapter would be saved, and the next stage loads a whole model"
+        wrong = "an adapter is saved, or sent to vLLM under PEFT's names, where a whole model is loaded"
         yield settings.says("--ds.lora.rank", wrong, "full weights")
 
 
@@ -193,6 +191,6 @@ def _masked(settings: Settings, facts: Facts) -> Iterator[str]:
         yield settings.says("--train.micro_batch_size", wrong, right)
 
 
-EVERYWHERE: Final[tuple[Check, ...]] = (_templates, _attention, _checkpoints, _secrets, _hub)
-SUPERVISED: Final = (*preflight_batches.SUPERVISED, *preflight_gpus.SUPERVISED, *EVERYWHERE, _adapters)
+EVERYWHERE: Final[tuple[Check, ...]] = (_templates, _attention, _adapters, _checkpoints, _secrets, _hub)
+SUPERVISED: Final = (*preflight_batches.SUPERVISED, *preflight_gpus.SUPERVISED, *EVERYWHERE)
 RL: Final = (*preflight_batches.RL, *preflight_gpus.RL, *EVERYWHERE, _forgotten, _broken, _method, _masked)

@@ -12,7 +12,7 @@ from rlaif_spec.engines.openrlhf.command import with_extra
 from rlaif_spec.engines.openrlhf.reinforcement import actors, kl_coefficient
 from rlaif_spec.engines.openrlhf.supervised import steps_of
 from rlaif_spec.engines.openrlhf.training import Nodes, micro_batch, number
-from rlaif_spec.plan.steps import LabelerScore, RewardModel, Rl, Sft
+from rlaif_spec.plan.steps import LabelerScore, OpenRlhf, RewardModel, Rl, Sft
 from rlaif_spec.spec.openrlhf import Deviation, OpenRlhfSettings
 from rlaif_spec.spec.settings import Optimizer, RewardModelSettings, RlSettings, SftSettings
 
@@ -34,13 +34,13 @@ class Translated:
 def translation(step: Sft | RewardModel | Rl, rows: int, own: OpenRlhfSettings, nodes: Nodes) -> list[Translated]:
     """The report on one training step; `rows` is the number of its training rows."""
     found = _rl(step, actors(own)) if isinstance(step, Rl) else _supervised(step, rows, nodes)
-    return [*_by_hand(step, own), *found, *_everywhere(own)]
+    return [*_by_hand(step), *found, *_everywhere(own)]
 
 
-def _by_hand(step: Sft | RewardModel | Rl, own: OpenRlhfSettings) -> Iterator[Translated]:
+def _by_hand(step: Sft | RewardModel | Rl) -> Iterator[Translated]:
     """Flags that stand in the place of what the rows below say."""
-    lists = {"sft": own.flags.sft, "reward-model": own.flags.reward_model, "rl": own.flags.rl}
-    for flag, values in with_extra({}, lists[step.kind]).items():
+    extra = step.trainer.flags if isinstance(step.trainer, OpenRlhf) else ()
+    for flag, values in with_extra({}, extra).items():
         yield Translated(flag, " ".join(values), "set by hand", "in the place of what this report says of it")
 
 

@@ -28,19 +28,16 @@ AS_LONG_AS_FITS = -1
 class VllmLanguageModel:
     """`rlaif_spec.lm.LanguageModel` on vLLM; holds its GPUs until `close`. EngineError if it cannot be loaded.
 
-    `max_tokens` is the longest prompt and answer together; without it, as much as the model and the memory allow.
-    `options` go to `vllm.LLM` as they stand.
+    `options` go to `vllm.LLM` as they stand, in the place of what is chosen here.
     """
 
-    def __init__(
-        self, folder: Path, *, chat: bool, tensor_parallel: int = 1, max_tokens: int | None = None, **options: Any
-    ) -> None:
+    def __init__(self, folder: Path, *, chat: bool, tensor_parallel: int = 1, **options: Any) -> None:
         self._tokens = load_tokens(folder)
         self._chat = chat
         self._vllm = _library()
         given: dict[str, Any] = {
             "tensor_parallel_size": tensor_parallel,
-            "max_model_len": AS_LONG_AS_FITS if max_tokens is None else min(max_tokens, self._tokens.limit),
+            "max_model_len": AS_LONG_AS_FITS,
             "enable_prefix_caching": True,
             "generation_config": "vllm",  # greedy means greedy, whatever defaults came with the model
             "seed": 0,

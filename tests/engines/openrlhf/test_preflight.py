@@ -93,7 +93,7 @@ def test_all_problems_come_at_once_as_the_users_error() -> None:
         ({"--ds.packing_samples": []}, "needs flash-attn"),
         ({"--train.dynamic_batch_enable": []}, "silently replaces --ds.attn_implementation sdpa"),
         ({"--ds.attn_implementation": ["flash_attention_2"]}, "flash-attn is not installed, and OpenRLHF imports it"),
-        ({"--ds.lora.rank": ["8"]}, "do not reach vLLM"),
+        ({"--ds.lora.rank": ["8"]}, "where a whole model is loaded"),
         ({"--ds.load_in_4bit": []}, "do not reach vLLM"),
         ({"--reward.normalize_enable": []}, "uninitialised memory"),
         ({"--vllm.num_engines": ["0"]}, "from vLLM only"),

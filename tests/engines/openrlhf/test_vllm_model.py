@@ -130,7 +130,7 @@ def test_greedy_responses_are_the_native_engines(tiny_model: Path, stand_in: typ
 
 
 def test_a_text_that_does_not_fit_is_refused_in_one_line(tiny_model: Path, stand_in: type[TorchLLM]) -> None:
-    model = through_vllm(tiny_model, chat=False, max_tokens=32)
+    model = through_vllm(tiny_model, chat=False, max_model_len=32)
     with pytest.raises(EngineError, match=r"of 34 tokens do not fit the 32") as caught:
         model.choice_probabilities(["ask " * 32], ["1"])
     assert "\n" not in str(caught.value)
