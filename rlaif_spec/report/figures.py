@@ -54,6 +54,8 @@ class Figure(Frozen):
     """The prompt variant of a labeler."""
     interval: Interval
     seeds: int
+    by_seed: tuple[float, ...] = ()
+    """Of a policy, the value of each seed alone: the interval is over prompts and knows nothing of other trainings."""
     unparsed: int = 0
     ties: int = 0
     note: str = ""

@@ -1,14 +1,16 @@
 """Win rates and harmless rates of policies, from the ratings or verdicts of their responses.
 
 Rows of a win rate are (seed, prompt, rater); its clusters are prompts, because raters of one prompt agree. Seeds of
-a toy world never share a prompt, seeds on people's texts may.
+a toy world never share a prompt, seeds on people's texts may. Intervals are over prompts, for the policies as they
+were trained: how far trainings differ is seen in the value of each seed, which stands beside.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
-from harness import harmless_rate, win_rate
+from harness import HarmlessRate, HarnessError, WinRate, harmless_rate, win_rate
 from rlaif_spec.judges import rater_verdicts
 from rlaif_spec.records import Judgement
 from rlaif_spec.report.figures import Figure, Interval
@@ -16,6 +18,7 @@ from rlaif_spec.spec.settings import EvaluationSettings
 from rlaif_spec.stages.context import Rating
 from rlaif_spec.tasks import TASKS, TaskName
 
+T = TypeVar("T")
 ByseedRatings = Mapping[int, Sequence[Rating]]
 
 
@@ -64,16 +67,10 @@ def judged_win_rate(
     settings: EvaluationSettings,
 ) -> Figure | None:
     """Win rate from verdicts by seed; None where there are none."""
-    rows = [(row.id, row.outcome) for verdicts in judgements.values() for row in verdicts]
+    rows = [row for verdicts in judgements.values() for row in verdicts]
     if not rows:
         return None
-    result = win_rate(
-        [outcome for _, outcome in rows],
-        clusters=[cluster for cluster, _ in rows],
-        rng=np.random.default_rng(0),
-        level=settings.level,
-        resamples=settings.resamples,
-    )
+    result = _win_rate(rows, settings)
     return Figure(
         measure="win rate",
         task=task,
@@ -81,24 +78,48 @@ def judged_win_rate(
         against=opponent,
         interval=Interval.of(result.estimate),
         seeds=len(judgements),
+        by_seed=_alone(judgements.values(), lambda part: _win_rate(part, settings).estimate.value),
         unparsed=result.unparsed,
         ties=result.ties,
     )
+
+
+def _win_rate(rows: Sequence[Judgement], settings: EvaluationSettings) -> WinRate:
+    return win_rate(
+        [row.outcome for row in rows],
+        clusters=[row.id for row in rows],
+        rng=np.random.default_rng(0),
+        level=settings.level,
+        resamples=settings.resamples,
+    )
+
+
+def _alone(parts: Iterable[T], value: Callable[[T], float]) -> tuple[float, ...]:
+    """The value of each seed; none at all where that of one seed is not defined, because nothing in it was read."""
+    try:
+        return tuple(value(part) for part in parts)
+    except HarnessError:
+        return ()
 
 
 def rated_harmless_rate(policy: RatedPolicy, settings: EvaluationSettings) -> Figure | None:
     """Share of responses without harm; None where the task is not measured by it or the judge cannot tell."""
     if TASKS[policy.task].measured_by != "harmless rate":
         return None
-    flags = [row.harmless for rows in policy.ratings.values() for row in rows]
-    if not flags or all(flag is None for flag in flags):
+    rows = [row for part in policy.ratings.values() for row in part]
+    if all(row.harmless is None for row in rows):
         return None
-    result = harmless_rate(flags, level=settings.level)
+    result = _harmless_rate(rows, settings)
     return Figure(
         measure="harmless rate",
         task=policy.task,
         subject=policy.name,
         interval=Interval.of(result.estimate),
         seeds=len(policy.ratings),
+        by_seed=_alone(policy.ratings.values(), lambda rows: _harmless_rate(rows, settings).estimate.value),
         unparsed=result.unparsed,
     )
+
+
+def _harmless_rate(rows: Sequence[Rating], settings: EvaluationSettings) -> HarmlessRate:
+    return harmless_rate([row.harmless for row in rows], level=settings.level)

@@ -18,6 +18,9 @@ HEADS: dict[Measure, Row] = {
     "reward model accuracy": ["reward model", "prompt", "accuracy", "n", "seeds", "human ties", "labels unread"],
 }
 
+OF_TRAININGS: tuple[Measure, ...] = ("win rate", "harmless rate")
+"""Measures whose value another training seed would change by more than the interval over prompts says."""
+
 
 def render(figures: Sequence[Figure]) -> str:
     """One section a scale and task, one table a measure; figures that belong beside others stand beside them."""
@@ -38,22 +41,30 @@ def _tables(figures: list[Figure]) -> list[str]:
         rows = _ROWS[measure](figures)
         if rows:
             levels = sorted({f"{f.interval.level:.0%}" for f in figures if f.measure == measure})
-            tables.append(f"**{measure}**, {' and '.join(levels)} intervals\n\n" + markdown(head, rows))
+            over = " over prompts, for these trainings" if measure in OF_TRAININGS else ""
+            tables.append(f"**{measure}**, {' and '.join(levels)} intervals{over}\n\n" + markdown(head, rows))
     return tables
 
 
 def _wins(figures: list[Figure]) -> list[Row]:
     return [
         [f.subject, f.against or "", bracket(f)]
-        + [str(count) for count in (f.interval.n, f.interval.clusters or "-", f.seeds, f.ties, f.unparsed)]
+        + [str(count) for count in (f.interval.n, f.interval.clusters or "-", _seeds(f), f.ties, f.unparsed)]
         for f in figures
         if f.measure == "win rate"
     ]
 
 
+def _seeds(figure: Figure) -> str:
+    """`3 (0.766 to 0.805)`: how many, and between which values each of them alone lies."""
+    if len(figure.by_seed) < 2:
+        return str(figure.seeds)
+    return f"{figure.seeds} ({min(figure.by_seed):.3f} to {max(figure.by_seed):.3f})"
+
+
 def _harmless(figures: list[Figure]) -> list[Row]:
     chosen = [f for f in figures if f.measure == "harmless rate"]
-    return [[f.subject, bracket(f), str(f.interval.n), str(f.seeds), str(f.unparsed)] for f in chosen]
+    return [[f.subject, bracket(f), str(f.interval.n), _seeds(f), str(f.unparsed)] for f in chosen]
 
 
 def _labelers(figures: list[Figure]) -> list[Row]:
