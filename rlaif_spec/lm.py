@@ -18,8 +18,11 @@ class LanguageModel(Protocol):
         the longer is taken out of the shorter. Rows need not sum to 1: the rest went to other words.
         """
 
-    def generate(self, prompts: Sequence[str], *, max_new_tokens: int, stop: str) -> list[str]:
-        """The greedy continuation of each prompt, up to the end of text or the words `stop`."""
+    def generate(self, prompts: Sequence[str], *, max_new_tokens: int, stop: str) -> Sequence[str | None]:
+        """The greedy continuation of each prompt, up to the end of text or the words `stop`.
+
+        None where the model would not take the prompt; a labeler counts that as unread.
+        """
 
 
 class ScriptedModel:

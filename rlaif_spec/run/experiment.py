@@ -1,8 +1,10 @@
 """Run a spec from its file to its result folder, and say what a run would do."""
 
 import json
+import os
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -86,7 +88,13 @@ def _contents(experiment: Experiment, scale: Scale) -> dict[str, str]:
     """A hash of each local data file that the experiment reads."""
     tasks = experiment.tasks if isinstance(experiment, AlignmentExperiment) else (experiment.task,)
     paths = {path for task in tasks for path in scale.tasks[task].files().values()}
-    return {path: sha256_of(Path(path)) for path in paths}
+    return {path: _hash(path, os.stat(path).st_mtime_ns) for path in paths}
+
+
+@lru_cache
+def _hash(path: str, modified: int) -> str:
+    """Once for all specs of a command; `modified` tells a file that has changed since."""
+    return sha256_of(Path(path))
 
 
 def plan_rows(prepared: Prepared) -> list[dict[str, str]]:

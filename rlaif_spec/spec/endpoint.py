@@ -30,14 +30,21 @@ class Endpoint(RequestSettings):
     model: str
     """Its name there. Steps are told apart by it: a changed model wants another name, or another folder of runs."""
     top_logprobs: Count = 20
-    """As above; 20 is what most hosts allow."""
+    """How many of the likeliest next tokens are read; answers beyond them count as having no probability. Hosts
+    allow 20 in chat, some fewer in completions."""
 
     @field_validator("url")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.username or parts.password:
-            raise ValueError("holds a key; put that into an environment variable and name it in key_variable")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(value)
+            parts.port  # noqa: B018 - it is read for its error
+        except ValueError as error:
+            raise ValueError(f"{value!r} is no address of a server ({error}); write http://host:8000/v1") from None
+        if any(mark in value for mark in "@?#"):
+            raise ValueError(
+                "holds more than an address; put a key into an environment variable and name it in key_variable"
+            )
+        if parts.scheme not in ("http", "https") or not parts.hostname or not value.isprintable() or " " in value:
             raise ValueError(f"{value!r} is no address of a server; write http://host:8000/v1")
         return value

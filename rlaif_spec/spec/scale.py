@@ -200,4 +200,13 @@ class Scale(Frozen):
                 raise ValueError(
                     f"{role}.size: this scale binds no model to {judge.size}; it has {', '.join(self.sizes)}"
                 )
+        servers = {(size, source.endpoint) for size, source in self.sizes.items() if source.endpoint is not None}
+        for name in {endpoint.model for _, endpoint in servers}:
+            named = sorted((size, endpoint.url) for size, endpoint in servers if endpoint.model == name)
+            if len({url for _, url in named}) > 1:
+                both = " and ".join(size for size, _ in named)
+                raise ValueError(
+                    f"sizes: {both} are called {name} at different servers, and results are told apart by that name;"
+                    " let the servers call them differently"
+                )
         return self

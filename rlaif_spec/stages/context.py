@@ -24,7 +24,7 @@ VERDICTS = "verdicts.jsonl"
 SCORES = "scores.jsonl"
 SKIPPED = "skipped.json"
 ANSWERS = "answers"
-"""Folder beside the artifacts: what servers answered. Delete it (and the artifacts) to ask anew."""
+"""Folder of what servers answered: beside the artifacts for all steps, in a step's scratch for that step alone."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,11 @@ class Context:
         """Where a model is: its folder here, or the server that answers for it."""
         return source.endpoint or self.engine.open_model(source)
 
-    def asked(self, model: Path | Endpoint, *, chat: bool) -> LanguageModel:
-        """A model that is opened, ready to be asked."""
+    def asked(self, model: Path | Endpoint, *, chat: bool, answers: AnswerCache | None = None) -> LanguageModel:
+        """A model that is opened, ready to be asked; a server's answers are kept in `answers`, or for all steps."""
         if isinstance(model, Endpoint):
-            return EndpointLanguageModel(endpoint_settings(model, chat=chat), self._answers)
+            kept = self._answers if answers is None else answers
+            return EndpointLanguageModel(endpoint_settings(model, chat=chat), kept, say=self.say)
         return self.engine.language_model(model, chat=chat)
 
     @cached_property

@@ -3,14 +3,13 @@
 Pairs are labelled in chunks, each written as soon as it is done, so that a killed run loses one chunk at most.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rlaif_spec.engines.protocol import Progress
 from rlaif_spec.errors import JudgementError
 from rlaif_spec.judges import labeler_verdicts
 from rlaif_spec.labelers import label_pairs
-from rlaif_spec.lm import LanguageModel
 from rlaif_spec.plan.steps import Labels, Responses, Verdicts, data_of
 from rlaif_spec.prompts import PairVariant, PromptLibrary, parse_pair_variant
 from rlaif_spec.records import Comparison, Response, SoftLabel
@@ -26,8 +25,10 @@ def write_labels(step: Labels, folder: Path, context: Context) -> None:
     comparisons = read_rows(context.store.open(step.data) / f"{step.part}.jsonl", Comparison)
     model = context.language_model(step.labeler)
     texts = PromptLibrary(step.labeler.prompts, step.data.task)
-    labels = _label_in_chunks(model, texts, variant_of(step.prompt), comparisons, step.settings, folder, context)
-    check_read(step.id, unread_in(labels), len(labels), step.settings)
+    variant = variant_of(step.prompt)
+    _in_chunks(
+        step, comparisons, lambda chunk: label_pairs(model, texts, variant, chunk, step.settings), folder, context
+    )
 
 
 def write_verdicts(step: Verdicts, folder: Path, context: Context) -> None:
@@ -40,8 +41,10 @@ def write_verdicts(step: Verdicts, folder: Path, context: Context) -> None:
     ]
     texts = PromptLibrary(step.labeler.prompts, task)
     model = context.language_model(step.labeler)
-    labels = _label_in_chunks(model, texts, variant_of(step.judge.prompt), pairs, step.settings, folder, context)
-    check_read(step.id, unread_in(labels), len(labels), step.settings)
+    variant = variant_of(step.judge.prompt)
+    labels = _in_chunks(
+        step, pairs, lambda chunk: label_pairs(model, texts, variant, chunk, step.settings), folder, context
+    )
     write_rows(folder / VERDICTS, labeler_verdicts(labels))
 
 
@@ -66,26 +69,37 @@ def variant_of(name: str) -> PairVariant:
     return variant
 
 
-def _label_in_chunks(
-    model: LanguageModel,
-    texts: PromptLibrary,
-    variant: PairVariant,
+def _in_chunks(
+    step: Labels | Verdicts,
     comparisons: Sequence[Comparison],
-    settings: LabelSettings,
+    label: Callable[[Sequence[Comparison]], list[SoftLabel]],
     folder: Path,
     context: Context,
 ) -> list[SoftLabel]:
+    """All labels; JudgementError as soon as more are unread than may be."""
     path = folder / LABELS
     found = read_whole_rows(path, SoftLabel)
     labels = found[: len(found) // CHUNK * CHUNK] if len(found) < len(comparisons) else found
     write_rows(path, labels)  # a part of a chunk is labelled again, in the same company
+    _check(step, labels, comparisons, path)
     while len(labels) < len(comparisons):
         chunk = comparisons[len(labels) : len(labels) + CHUNK]
-        fresh = label_pairs(model, texts, variant, chunk, settings)
+        fresh = label(chunk)
         append_rows(path, fresh)
         labels += fresh
         context.tell(Progress(len(labels), len(comparisons), {}))
+        _check(step, labels, comparisons, path)
     return labels
+
+
+def _check(step: Labels | Verdicts, labels: Sequence[SoftLabel], comparisons: Sequence[Comparison], path: Path) -> None:
+    """`check_read`. A server that refused may be repaired: its labels are made anew, from the answers that it gave."""
+    try:
+        check_read(step.id, unread_in(labels), len(comparisons), step.settings)
+    except JudgementError:
+        if step.labeler.source.endpoint is not None:
+            path.unlink()
+        raise
 
 
 def _responses(step: Responses, context: Context) -> list[Response]:

@@ -5,15 +5,17 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from harness import proportion
+from rlaif_spec.engines.endpoint import AnswerCache
 from rlaif_spec.engines.protocol import LabelerScores, RewardFunction, RewardModelScore, RlTask, Turn
 from rlaif_spec.labelers import expected_scores, label_pairs
 from rlaif_spec.plan.steps import LabelerChoice, LabelerScore, LastCandidate, Ratings, Responses, Rl, data_of
 from rlaif_spec.prompts import PromptLibrary
 from rlaif_spec.records import Comparison, Example, Response
+from rlaif_spec.spec.endpoint import Endpoint
 from rlaif_spec.spec.scale import OracleJudge
-from rlaif_spec.stages.context import RATINGS, RESPONSES, Context, Rating, library
+from rlaif_spec.stages.context import ANSWERS, RATINGS, RESPONSES, Context, Rating, library
 from rlaif_spec.stages.labeling import check_read, unread_in, variant_of
-from rlaif_spec.store import read_rows, write_rows
+from rlaif_spec.store import SCRATCH, read_rows, write_rows
 from rlaif_spec.tasks import TASKS
 from rlaif_spec.worlds import WORLDS, rater_probability
 
@@ -34,7 +36,7 @@ def train_policy(step: Rl, folder: Path, context: Context) -> None:
     task = RlTask(
         prompts=prompts,
         validation=asked,
-        reward=_reward(step, context),
+        reward=_reward(step, folder, context),
         probe=_probe(step, validation, baseline, context),
         choose=lambda figures: _choose(step, figures),
         respond=step.respond,
@@ -73,22 +75,28 @@ def write_ratings(step: Ratings, folder: Path, context: Context) -> None:
     write_rows(folder / RATINGS, ratings)
 
 
-def _reward(step: Rl, context: Context) -> RewardFunction:
+def _reward(step: Rl, folder: Path, context: Context) -> RewardFunction:
     if isinstance(step.reward, LabelerScore):
-        return _labeler_reward(step.reward, library(step).task, _contexts(step, context), context)
-    folder = context.trained(step.reward)
-    return RewardModelScore(folder, lambda turns: context.engine.reward_scores(folder, turns))
+        return _labeler_reward(step.reward, library(step).task, _contexts(step, context), folder, context)
+    trained = context.trained(step.reward)
+    return RewardModelScore(trained, lambda turns: context.engine.reward_scores(trained, turns))
 
 
-def _labeler_reward(reward: LabelerScore, task: str, contexts: dict[str, str], context: Context) -> LabelerScores:
+def _labeler_reward(
+    reward: LabelerScore, task: str, contexts: dict[str, str], folder: Path, context: Context
+) -> LabelerScores:
     labeler = context.opened(reward.labeler.source)
     chat = reward.labeler.source.chat
     texts = PromptLibrary(reward.labeler.prompts, task)
     asked = unread = 0
+    served = None
+    if isinstance(labeler, Endpoint):  # nobody asks about these responses again, so the answers go with the step
+        served = context.asked(labeler, chat=chat, answers=AnswerCache(folder / SCRATCH / ANSWERS))
 
     def score(turns: Sequence[Turn]) -> list[float | None]:
         nonlocal asked, unread
-        model = context.asked(labeler, chat=chat)
+        # An engine may have closed its models while it trained, so they are opened here.
+        model = served or context.asked(labeler, chat=chat)
         prompts = [texts.score(contexts[turn.prompt], turn.response) for turn in turns]
         scores = expected_scores(model, prompts, min_mass=reward.settings.min_mass)
         asked += len(scores)

@@ -244,12 +244,12 @@ def test_a_prompt_that_is_refused_has_no_answer_and_the_others_have_theirs() -> 
 
     model = EndpointLanguageModel(ASKED, transport=HTTP.MockTransport(reply))
     assert model.choice_probabilities(["a", "long"], ["1", "2"]) == [[1.0, 0.0], [0.0, 0.0]]
-    assert model.generate(["long", "a"], max_new_tokens=4, stop="Preferred") == ["", "because"]
+    assert model.generate(["long", "a"], max_new_tokens=4, stop="Preferred") == [None, "because"]
 
 
 @pytest.mark.parametrize("failure", [(400, {}), (404, {}), HTTP.ConnectError("no")])
 def test_a_server_that_cannot_be_asked_is_found_out_by_one_small_question(failure: Any) -> None:
-    check_endpoint(ASKED, answering())
+    check_endpoint(replace(ASKED, top_logprobs=1), answering())
     seen: list[Any] = []
     with pytest.raises(EngineError, match=r"start the server, or|check url, model") as caught:
         check_endpoint(ASKED, answering(*[failure] * 9, seen=seen))
@@ -257,14 +257,67 @@ def test_a_server_that_cannot_be_asked_is_found_out_by_one_small_question(failur
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "reply", [{}, {"choices": []}, {"choices": [{"text": "1"}]}, [], {"choices": [{"logprobs": None}]}]
-)
+@pytest.mark.parametrize("reply", [{}, {"choices": []}, [], "<html>"])
+def test_a_strange_reply_is_tried_again_and_told_in_one_line(reply: Any) -> None:
+    seen: list[Any] = []
+
+    def replying(request: Any) -> Any:
+        seen.append(request)
+        return HTTP.Response(200, **({"text": reply} if isinstance(reply, str) else {"json": reply}))
+
+    with pytest.raises(Unanswered, match="no answer after 3 tries: the reply is no JSON with a choice") as caught:
+        ask(HTTP.MockTransport(replying))
+    assert len(seen) == 3
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("reply", [{"text": "1"}, {"logprobs": None}, {"logprobs": {"content": None}}])
+def test_a_reply_without_probabilities_has_none_of_any_choice(reply: Any) -> None:
+    """A host that filtered one answer; that it never gives any is found out by `check_endpoint`."""
+    transport = HTTP.MockTransport(lambda request: HTTP.Response(200, json={"choices": [reply]}))
+    assert ask(transport) == [0.0, 0.0]
+    with pytest.raises(EngineError, match="gives the probabilities of 0 tokens"):
+        check_endpoint(ASKED, transport)
+
+
+@pytest.mark.parametrize("reply", ["1", {"logprobs": {"top_logprobs": [["1", 0.0]]}}, {"logprobs": [1]}])
 def test_a_strange_server_is_refused_in_one_line(reply: Any) -> None:
     with pytest.raises(EngineError, match="OpenAI-compatible"):
-        ask(HTTP.MockTransport(lambda request: HTTP.Response(200, json=reply)))
-    with pytest.raises(EngineError, match="no JSON"):
-        ask(HTTP.MockTransport(lambda request: HTTP.Response(200, text="<html>")))
+        ask(HTTP.MockTransport(lambda request: HTTP.Response(200, json={"choices": [reply]})))
+
+
+def test_completions_in_the_form_of_chats_are_read_too() -> None:
+    tops = [{"token": "1", "logprob": math.log(0.75)}, {"token": "2", "logprob": math.log(0.25)}]
+    reply = {"choices": [{"text": "1", "logprobs": {"content": [{"token": "1", "top_logprobs": tops}]}}]}
+    transport = HTTP.MockTransport(lambda request: HTTP.Response(200, json=reply))
+    assert ask(transport) == pytest.approx([0.75, 0.25])
+    check_endpoint(ASKED, transport)
+
+
+def strict(next_token: Distribution, seen: list[Any]) -> Any:
+    """A host that knows nothing of going on with the assistant's turn."""
+
+    def reply(request: Any) -> Any:
+        body = json.loads(request.content)
+        seen.append(body)
+        if "continue_final_message" in body:
+            return HTTP.Response(400, json={"error": {"message": "Unrecognized request argument"}})
+        tops = [{"token": token, "logprob": math.log(share)} for token, share in next_token.items()]
+        return HTTP.Response(200, json={"choices": [{"logprobs": {"content": [{"top_logprobs": tops}]}}]})
+
+    return HTTP.MockTransport(reply)
+
+
+def test_a_host_that_continues_no_turn_gives_scores_where_ten_is_a_token() -> None:
+    seen: list[Any] = []
+    chat = replace(ASKED, chat=True)
+    row = ask(strict({"1": 0.1, "7": 0.6, "10": 0.3}, seen), SCORES, chat)
+    assert row == pytest.approx([0.1, 0, 0, 0, 0, 0, 0.6, 0, 0, 0.3])
+    heard: list[str] = []
+    model = EndpointLanguageModel(chat, transport=strict({"1": 0.4, "7": 0.6}, seen), say=heard.append)
+    assert model.choice_probabilities(["q", "r"], SCORES) == [[0.0] * 10] * 2, "nobody can tell 1 from 10"
+    (line,) = heard
+    assert "Unrecognized request argument" in line
 
 
 def test_the_server_says_how_long_to_wait() -> None:
@@ -322,10 +375,11 @@ def test_a_job_that_is_started_again_asks_nothing_twice(tmp_path: Path) -> None:
     assert len(seen) == count + 1
 
 
-@pytest.mark.parametrize("tops", [[], [{}]])
+@pytest.mark.parametrize("tops", [[], [{}], [{"1": -0.6}]])
 def test_a_model_without_probabilities_is_found_out(tops: list[Any]) -> None:
+    """One token is no distribution: its probability would become a label of 1."""
     reply = {"choices": [{"text": "1", "logprobs": {"top_logprobs": tops}}]}
-    with pytest.raises(EngineError, match="labeler gives no probabilities of tokens"):
+    with pytest.raises(EngineError, match=r"labeler gives the probabilities of [01] tokens, not of the likeliest 20"):
         check_endpoint(ASKED, HTTP.MockTransport(lambda request: HTTP.Response(200, json=reply)))
 
 
@@ -336,7 +390,7 @@ def test_a_rationale_is_not_paid_for_twice(tmp_path: Path) -> None:
         seen.append(request)
         return HTTP.Response(200, json={"choices": [{"text": f"because {len(seen)}"}]})
 
-    def said(limit: int) -> list[str]:
+    def said(limit: int) -> list[str | None]:
         model = EndpointLanguageModel(ASKED, AnswerCache(tmp_path), HTTP.MockTransport(reply))
         return model.generate(["q"], max_new_tokens=limit, stop="Preferred")
 
@@ -434,26 +488,38 @@ def test_a_key_that_no_header_may_hold_is_refused_unseen(key: str, monkeypatch: 
     assert SECRET not in str(caught.value)
 
 
-def test_a_key_in_the_address_is_refused_unseen() -> None:
-    with pytest.raises(UserError, match=ASKED.key_variable) as caught:
-        AsyncEndpoint(replace(ASKED, url=f"http://user:{SECRET}@127.0.0.1:9/v1"))
-    assert SECRET not in str(caught.value)
-
-
-def test_one_failure_ends_the_call_and_leaves_no_request_behind() -> None:
-    ended: list[str] = []
+def test_a_failure_ends_the_call_when_what_was_on_its_way_has_come(tmp_path: Path) -> None:
+    """Four are sent at a time: one fails, three come and are kept, and nothing more is sent."""
+    sent: list[str] = []
 
     async def reply(request: Any) -> Any:
         prompt = json.loads(request.content)["prompt"]
+        sent.append(prompt)
         if prompt == "bad":
             return HTTP.Response(404, json={"message": "no such model"})
-        try:
-            await asyncio.sleep(30)
-        finally:
-            ended.append(prompt)
+        await asyncio.sleep(0.2)
+        return HTTP.Response(200, json={"choices": [{"logprobs": {"top_logprobs": [{"1": 0.0}]}}]})
+
+    prompts = ["a", "b", "c", "bad", *(f"later {at}" for at in range(20))]
+    model = EndpointLanguageModel(ASKED, AnswerCache(tmp_path), HTTP.MockTransport(reply))
+    with pytest.raises(EngineError, match="no such model"):
+        model.choice_probabilities(prompts, ["1"])
+    assert sorted(sent) == ["a", "b", "bad", "c"]
+    again = EndpointLanguageModel(ASKED, AnswerCache(tmp_path), HTTP.MockTransport(reply))
+    assert again.choice_probabilities(["a", "b", "c"], ["1"]) == [[1.0]] * 3
+    assert len(sent) == 4
+
+
+def test_a_failure_does_not_wait_for_the_pauses_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "FIRST_PAUSE_SECONDS", 60.0)
+
+    async def reply(request: Any) -> Any:
+        if json.loads(request.content)["prompt"] == "bad":
+            await asyncio.sleep(0.1)
+            return HTTP.Response(401, json={"message": "no"})
+        return HTTP.Response(503, json={"message": "busy"})
 
     began = time.monotonic()
-    with pytest.raises(EngineError, match="no such model"):
-        EndpointLanguageModel(ASKED, transport=HTTP.MockTransport(reply)).choice_probabilities(["a", "b", "bad"], ["1"])
-    assert sorted(ended) == ["a", "b"]
+    with pytest.raises(RunError):
+        EndpointLanguageModel(ASKED, transport=HTTP.MockTransport(reply)).choice_probabilities(["a", "bad"], ["1"])
     assert time.monotonic() - began < 10

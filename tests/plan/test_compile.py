@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from rlaif_spec.plan import compile_plan
-from rlaif_spec.plan.steps import METHOD_VERSION
+from rlaif_spec.plan.steps import METHOD_VERSION, models_asked
 from rlaif_spec.spec import load_experiment, load_scale
 from rlaif_spec.spec.endpoint import Endpoint
-from rlaif_spec.spec.scale import ModelSource, Scale
+from rlaif_spec.spec.experiment import LabelerSpec
+from rlaif_spec.spec.scale import LabelerJudge, ModelSource, Scale
 
 SPECS = Path(__file__).parents[2] / "specs"
 TOY = load_scale("toy")
@@ -78,6 +79,28 @@ def test_what_a_server_says_does_not_depend_on_the_engine() -> None:
     alike = [ids("alignment_by_size", served(scale)) for scale in (paper, native)]
     labels = [[name for name in found if name.startswith("labels")] for found in alike]
     assert 0 < len(set(labels[0]) & set(labels[1])) < len(labels[0])
+
+
+def test_the_models_that_steps_ask_are_known_before_a_run() -> None:
+    direct = load_experiment(SPECS / "summarize_dRLAIF.yaml")
+    judged = TOY.model_copy(update={"judge": LabelerJudge(kind="labeler", size="S")})
+    asked = {step.kind: models_asked(step) for step in compile_plan(direct, judged).steps}
+    builtin = {kind: [model.source.builtin for model in models] for kind, models in asked.items() if models}
+    assert builtin == {"rl": ["toy-xs", "toy-l"], "verdicts": ["toy-s"]}
+    labelled = compile_plan(load_experiment(SPECS / "summarize_RLAIF.yaml"), TOY).steps
+    assert {m.source.builtin for step in labelled if step.kind == "labels" for m in models_asked(step)} == {"toy-l"}
+
+
+def test_verdicts_and_scores_of_a_server_name_neither_vllm_nor_the_tokens_of_our_own_server() -> None:
+    direct = load_experiment(SPECS / "summarize_dRLAIF.yaml")
+    direct = direct.model_copy(update={"labeler": LabelerSpec(size="L", prompt="score-1-to-10")})
+    steps = {step.kind: step for step in compile_plan(direct, served(load_scale("paper"))).steps}
+    assert steps["verdicts"].asked_by.kind == "native"  # type: ignore[union-attr]
+    assert steps["responses"].asked_by.kind == "vllm"  # type: ignore[union-attr]
+    assert steps["rl"].trainer.read_logprobs == 0  # type: ignore[union-attr]
+    ours = {step.kind: step for step in compile_plan(direct, load_scale("paper")).steps}
+    assert ours["verdicts"].asked_by.kind == "vllm"  # type: ignore[union-attr]
+    assert ours["rl"].trainer.read_logprobs == 200  # type: ignore[union-attr]
 
 
 def test_new_toy_models_come_with_a_new_version_of_the_method() -> None:

@@ -243,3 +243,18 @@ def test_a_batch_script_is_refused_where_it_could_not_run(bench: Path, capsys: p
     assert "#SBATCH --nodes=2\n" in text
     assert "#SBATCH --partition=gpu\n" in text
     assert "run rlaif-spec run summarize_sft.yaml --scale my.yaml" in text
+
+
+def test_a_batch_script_leaves_gpus_for_a_labelers_server_only_where_one_is_started(
+    bench: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = "openrlhf: {ray: {address: 'http://127.0.0.1:8265'}}\n"
+    far = "sizes: {XS: {hub: some/model, parameters: 1.0e+9}, L: {endpoint: {url: 'http://far/v1', model: judge}}}\n"
+    (bench / "ours.yaml").write_text(f"extends: paper\nname: ours\n{own}")
+    (bench / "far.yaml").write_text(f"extends: paper\nname: far\n{own}{far}")
+    (bench / "direct.yaml").write_text(
+        "task: summarize\nreward_mode: d-rlaif\nlabeler: {size: L, prompt: score-1-to-10}\npolicy: {size: XS}\n"
+    )
+    for scale, gpus in (("ours.yaml", 4), ("far.yaml", 8)):
+        assert main(["slurm", "direct.yaml", "--scale", scale]) == 0
+        assert f"ray start --head --block --num-gpus={gpus} " in capsys.readouterr().out

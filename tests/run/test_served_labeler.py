@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
@@ -12,9 +12,13 @@ import pytest
 import torch
 
 from rlaif_spec.cli import main
+from rlaif_spec.engines.endpoint import EndpointLanguageModel, endpoint_settings
 from rlaif_spec.engines.native.language_model import LocalLanguageModel
 from rlaif_spec.engines.native.models import load_language_model, load_tokens
+from rlaif_spec.labelers import expected_scores
+from rlaif_spec.prompts import PromptLibrary
 from rlaif_spec.records import SoftLabel
+from rlaif_spec.spec.endpoint import Endpoint
 from rlaif_spec.store import read_rows
 
 NAME = "toy-labeler"
@@ -27,11 +31,12 @@ class Served:
         folder = Path(str(files("rlaif_spec") / "toy_models" / builtin))
         self._tokens = load_tokens(folder)
         self._model = load_language_model(folder, torch.device("cpu"))
-        self._local = LocalLanguageModel(self._model, self._tokens, chat=False, batch_size=8)
+        self.local = LocalLanguageModel(self._model, self._tokens, chat=False, batch_size=8)
         self._lock = threading.Lock()
         self.asked: list[str] = []
         self.healthy_for = 1_000_000
         """Requests until it breaks down."""
+        self.refuses: Callable[[dict[str, Any]], bool] = lambda body: False
         self.url = ""
 
     def reply(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -40,17 +45,19 @@ class Served:
                 return 404, {"error": {"message": f"no model {body['model']} here"}}
             if len(self.asked) >= self.healthy_for:
                 return 503, {"error": {"message": "broken"}}
+            if self.refuses(body):
+                return 400, {"error": {"message": "longer than I take"}}
             self.asked.append(body["prompt"])
             if "logprobs" in body:
                 top = self._next_tokens(body["prompt"], body["logprobs"])
                 return 200, {"choices": [{"text": "", "logprobs": {"top_logprobs": [top]}}]}
-            (text,) = self._local.generate([body["prompt"]], max_new_tokens=body["max_tokens"], stop=body["stop"][0])
+            (text,) = self.local.generate([body["prompt"]], max_new_tokens=body["max_tokens"], stop=body["stop"][0])
             return 200, {"choices": [{"text": text}]}
 
     @torch.inference_mode()
     def _next_tokens(self, prompt: str, count: int) -> dict[str, float]:
         logs = self._model(torch.tensor([self._tokens.prompt(prompt)])).logits[0, -1].log_softmax(-1)
-        found = logs.topk(count)
+        found = logs.topk(min(count, len(logs)))
         tokens = [self._tokens.tokenizer.decode([at]) for at in found.indices.tolist()]
         return dict(zip(tokens, found.values.tolist(), strict=True))
 
@@ -156,15 +163,70 @@ def test_a_wrong_name_ends_the_run_before_anything_is_done(
     assert not list((bench / "runs").glob("data-*"))
 
 
-def test_direct_rlaif_against_a_server_ends_in_the_table_of_the_local_labeler(bench: Path, served: Served) -> None:
-    text = "task: summarize\nreward_mode: d-rlaif\nlabeler: {size: L, prompt: score-1-to-10}\npolicy: {size: XS}\n"
-    (bench / "direct.yaml").write_text(f"{text}compare_to: [sft]\n")
-    assert run("direct.yaml") == run("direct.yaml", "tiny.yaml") == 0
-    rewards = []
-    for scale in ("served", "tiny"):
-        (rl,) = steps(bench, "direct", scale, "rl")
-        rows = (bench / "runs" / rl / "train.jsonl").read_text().splitlines()
-        assert len(rows) == 4
-        assert all(json.loads(row)["unread"] == 0.0 for row in rows)
-        rewards.append(json.loads(rows[0])["reward"])
-    assert abs(rewards[0] - rewards[1]) < 0.5, "other random numbers, the same labeler"
+def test_labels_whose_rationale_is_refused_are_unread_and_a_repaired_server_is_asked_again(
+    bench: Path, served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served.refuses = lambda body: "stop" in body
+    assert run("alignment.yaml") == 1
+    said = capsys.readouterr().err
+    assert "24 of 24 replies could not be read" in said
+    assert said.count("a prompt was refused, so it is unread") == 1
+    assert "status 400: longer than I take" in said
+    served.refuses = lambda body: False
+    assert run("alignment.yaml") == run("alignment.yaml", "tiny.yaml") == 0
+    there, here = labels(bench, "served"), labels(bench, "tiny")
+    for prompt, rows in there.items():
+        assert [row.rationales for row in rows] == [row.rationales for row in here[prompt]]
+
+
+def test_a_few_refused_prompts_are_counted_in_the_table(
+    bench: Path, served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first: list[str] = []
+
+    def refuses(body: dict[str, Any]) -> bool:
+        if "stop" in body and not first:
+            first.append(body["prompt"])
+        return "stop" in body and body["prompt"] == first[0]
+
+    served.refuses = refuses
+    tolerant = (bench / "served.yaml").read_text() + "label: {max_unparsed: 0.5}\n"
+    (bench / "served.yaml").write_text(tolerant)
+    assert run("alignment.yaml") == 0
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if "base-cot-0-shot" in line]
+    assert row.split("|")[-2].strip() == "1"
+    unread = [label for label in labels(bench, "served")["base-cot-0-shot"] if label.prefers_first is None]
+    assert len(unread) == 1
+
+
+DIRECT = "task: summarize\nreward_mode: d-rlaif\nlabeler: {size: L, prompt: score-1-to-10}\npolicy: {size: XS}\n"
+
+
+def test_scores_through_a_server_are_those_of_the_local_model(bench: Path, served: Served) -> None:
+    texts = PromptLibrary("toy", "summarize")
+    prompts = [texts.score("my boss hid my violin .", said) for said in ("my boss hid my violin .", "my bike", "oil")]
+    endpoint = Endpoint(url=served.url, model=NAME, top_logprobs=10_000)
+    there = expected_scores(EndpointLanguageModel(endpoint_settings(endpoint, chat=False)), prompts, min_mass=0.0)
+    here = expected_scores(served.local, prompts, min_mass=0.0)
+    assert len(set(here)) == 3
+    assert there == pytest.approx(here, abs=1e-4)
+
+
+def test_direct_rlaif_judged_and_chosen_by_a_server_goes_on_after_a_breakdown(bench: Path, served: Served) -> None:
+    """In every part that asks: reward, selector, judge. Broken in RL, it ends in the figures of an unbroken run."""
+    (bench / "direct.yaml").write_text(f"{DIRECT}compare_to: [sft]\n")
+    labeler = "{kind: labeler, size: L, prompt: base-0-shot}"
+    text = (bench / "served.yaml").read_text().replace("checkpoint_every: 2", "checkpoint_every: 2, select: labeler")
+    (bench / "served.yaml").write_text(f"{text}judge: {labeler}\nselector: {labeler}\n")
+    served.healthy_for = 1 + 8 + 5
+    assert run("direct.yaml") == 1
+    served.healthy_for = 1_000_000
+    assert run("direct.yaml") == 0
+    (win,) = json.loads((bench / "results" / "direct" / "served" / "metrics.json").read_text())["figures"]
+    assert (win["interval"]["n"], win["unparsed"]) == (24, 0)
+    (broken,) = (bench / "runs").glob("rl-*")
+    assert not (broken / "scratch").exists()
+    assert main(["run", "direct.yaml", "--scale", "served.yaml", "--runs", "again", "--results", "again"]) == 0
+    (unbroken,) = (bench / "again").glob("rl-*")
+    for name in ("train.jsonl", "candidates.json"):
+        assert (broken / name).read_text() == (unbroken / name).read_text()

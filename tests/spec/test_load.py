@@ -110,7 +110,17 @@ def test_a_scale_whose_name_is_no_folder_name_is_refused(tmp_path: Path) -> None
         ("name: mine\nsizes:\n  L:\n    endpoint: {url: host, model: m}\n", r":5: sizes.L.endpoint.url: 'host' is no"),
         (
             "name: mine\nsizes:\n  L:\n    endpoint: {url: 'http://me:sk-secret@host/v1', model: m}\n",
-            r"url: holds a key; put that into an environment variable",
+            r"url: holds more than an address; put a key into an environment variable",
+        ),
+        ("name: mine\nsizes: {L: {endpoint: {url: 'http://host:port/v1', model: m}}}\n", "is no address of a server"),
+        (
+            "name: mine\nsizes: {L: {endpoint: {url: 'http://h/v1?api_key=sk-secret', model: m}}}\n",
+            "more than an address",
+        ),
+        (
+            "name: mine\nsizes: {XS: {endpoint: {url: 'http://a/v1', model: m}},"
+            " L: {endpoint: {url: 'http://b/v1', model: m}}}\n",
+            "sizes: L and XS are called m at different servers",
         ),
         ("name: mine\nsizes: {L: {endpoint: {url: 'http://host/v1'}}}\n", r"sizes.L.endpoint.model: is missing"),
         ("name: mine\nsizes: {L: {endpoint: {url: 'http://h/v1', model: m}, path: x}}\n", "has path, endpoint"),
@@ -122,8 +132,9 @@ def test_scales_that_would_fail_later_are_refused_now(tmp_path: Path, text: str,
     if message is None:
         load_scale(path)
         return
-    with pytest.raises(SpecError, match=message):
+    with pytest.raises(SpecError, match=message) as caught:
         load_scale(path)
+    assert "sk-secret" not in str(caught.value)
 
 
 def test_an_unset_variable_is_a_problem_of_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

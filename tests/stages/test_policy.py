@@ -34,7 +34,7 @@ def scores(responses: list[str], calls: int, tmp_path: Path) -> list[float | Non
     labeler = Model(source=ModelSource(builtin="toy-xs"), prompts="toy")
     reward = LabelerScore(labeler=labeler, prompt="score-1-to-10", settings=LabelSettings(max_unparsed=0.05))
     context = Context(engine=engine, store=Store(tmp_path), tell=lambda progress: None)
-    score = _labeler_reward(reward, "helpful", {"ask": "my bike is stuck ."}, context)
+    score = _labeler_reward(reward, "helpful", {"ask": "my bike is stuck ."}, tmp_path, context)
     found: list[float | None] = []
     for _ in range(calls):
         found = list(score([Turn("ask", text) for text in responses]))

@@ -6,7 +6,14 @@ language_model  the seam `rlaif_spec.lm.LanguageModel` over it
 """
 
 from rlaif_spec.engines.endpoint.answers import AnswerCache
-from rlaif_spec.engines.endpoint.client import AsyncEndpoint, EndpointSettings, Refused, Unanswered, endpoint_settings
+from rlaif_spec.engines.endpoint.client import (
+    AsyncEndpoint,
+    EndpointSettings,
+    Refused,
+    Unanswered,
+    endpoint_settings,
+    settings_for,
+)
 from rlaif_spec.engines.endpoint.language_model import EndpointLanguageModel, check_endpoint
 
 __all__ = [
@@ -18,4 +25,5 @@ __all__ = [
     "Unanswered",
     "check_endpoint",
     "endpoint_settings",
+    "settings_for",
 ]

@@ -11,7 +11,8 @@ import json
 import math
 import os
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -30,8 +31,13 @@ FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 300.0
 AGAIN: Final = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
 """Beside 5xx: what may go better the next time."""
-THIS_PROMPT: Final = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
-"""What a server says to a prompt that is too long; the next prompt may be fine."""
+THIS_PROMPT: Final = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+"""What a server says to a prompt that is too long, or against its rules; the next prompt may be fine."""
 SPACE_TAKES: Final = 0.5
 """Some tokenizers write the space before an answer as a token of its own. It is followed where it has so much
 probability; following it always would cost a request for each prompt."""
@@ -100,9 +106,9 @@ class AsyncEndpoint:
         self._http = _library()
         self._key = _key(settings.key_variable)
         self._slots = asyncio.Semaphore(settings.in_flight)
+        self._stopped = asyncio.Event()
+        self._continues = True
         where = urlsplit(settings.url)
-        if where.username or where.password:
-            raise UserError(f"the labeler's url must hold no key; put it into the variable {settings.key_variable}")
         self._client = self._http.AsyncClient(
             headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
             timeout=settings.timeout_seconds,
@@ -138,7 +144,9 @@ class AsyncEndpoint:
             text = choice["message"]["content"] if self.settings.chat else choice["text"]
         except (KeyError, TypeError):
             raise self._strange("no text") from None
-        said = str(text or "").split(stop)[0].strip()
+        if text is None:
+            raise Refused(f"{self.settings.url}: wrote nothing ({choice.get('finish_reason')})")
+        said = str(text).split(stop)[0].strip()
         if self._cache:
             self._cache.put(key, said)
         return said
@@ -149,15 +157,13 @@ class AsyncEndpoint:
         wanted = {"logprobs": True, "top_logprobs": top} if self.settings.chat else {"logprobs": top}
         choice = await self._ask(prompt, said, {"max_tokens": 1, **wanted})
         try:
-            if self.settings.chat:
-                tokens = [(one["token"], one["logprob"]) for one in choice["logprobs"]["content"][0]["top_logprobs"]]
-            else:
-                tokens = list(choice["logprobs"]["top_logprobs"][0].items())
-            return [(str(text), math.exp(min(0.0, log))) for text, log in tokens]
-        except IndexError:  # nothing was written
-            return []
-        except (KeyError, TypeError, AttributeError):
+            return [(text, math.exp(min(0.0, log))) for text, log in _first_of(choice.get("logprobs"))]
+        except (KeyError, TypeError, AttributeError, ValueError):
             raise self._strange("no probabilities of tokens") from None
+
+    def stop(self) -> None:
+        """Send nothing more; what is on its way may still come, and is kept."""
+        self._stopped.set()
 
     async def close(self) -> None:
         """Close the connections."""
@@ -181,7 +187,8 @@ class AsyncEndpoint:
             if any(way != text and way.startswith(text) for ways in written.values() for way in ways)
             and (text != " " or share >= SPACE_TAKES)
         ]
-        onward = await asyncio.gather(*(self._after(prompt, stem, choices) for stem in stems))
+        whole = {text.removeprefix(" ") for text, _ in tokens}
+        onward = await asyncio.gather(*(self._longer(prompt, stem, choices, whole) for stem in stems))
         below = dict(zip(stems, onward, strict=True))
         found = dict.fromkeys(choices, 0.0)
         for text, share in tokens:
@@ -192,36 +199,56 @@ class AsyncEndpoint:
                     found[choice] += share * max(0.0, 1.0 - sum(longer.values()))
         return found
 
+    async def _longer(
+        self, prompt: str, stem: str, choices: Sequence[str], whole: Collection[str]
+    ) -> Mapping[str, float]:
+        """`_after` a beginning of an answer; nothing where the server continues no turn and needs not.
+
+        Many hosts continue no assistant's turn. Where a longer answer ("10") is a token of its own, it has its
+        probability already, and the shorter one ("1") all of its own; else nobody can tell them apart: Refused.
+        """
+        told = any(choice.startswith(stem.strip()) and choice != stem.strip() and choice in whole for choice in choices)
+        if told and not self._continues:
+            return {}
+        try:
+            return await self._after(prompt, stem, choices)
+        except Refused:
+            if not told:
+                raise
+            self._continues = False
+            return {}
+
     async def _ask(self, prompt: str, said: str, wanted: Mapping[str, Any]) -> Any:
         """The one choice of the server's reply."""
         body = {"model": self.settings.model, "temperature": 0, **wanted}
         if not self.settings.chat:
-            reply = await self._post("completions", {**body, "prompt": prompt + said})
-        else:
-            messages = [{"role": "user", "content": prompt}]
-            if said:  # vLLM's words for: go on with this turn
-                messages.append({"role": "assistant", "content": said})
-                body |= {"continue_final_message": True, "add_generation_prompt": False}
-            reply = await self._post("chat/completions", {**body, "messages": messages})
-        try:
-            return reply["choices"][0]
-        except (KeyError, IndexError, TypeError):
-            raise self._strange("no choices") from None
+            return await self._post("completions", {**body, "prompt": prompt + said})
+        messages = [{"role": "user", "content": prompt}]
+        if said:  # vLLM's words for: go on with this turn
+            messages.append({"role": "assistant", "content": said})
+            body |= {"continue_final_message": True, "add_generation_prompt": False}
+        return await self._post("chat/completions", {**body, "messages": messages})
 
     async def _post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The reply as parsed JSON, after as many tries as it takes."""
+        """The one choice of the reply, after as many tries as it takes."""
         url, why, asked_to_wait = f"{self.settings.url.rstrip('/')}/{path}", "", 0.0
         for tried in range(self.settings.retries + 1):
             if tried:
-                await asyncio.sleep(_pause(tried, asked_to_wait))
+                await self._pause(_pause(tried, asked_to_wait))
             try:
                 async with self._slots:
+                    if self._stopped.is_set():
+                        raise Unanswered(f"{url}: not asked, because another prompt failed")
                     reply = await self._client.post(url, json=body)
-            except self._http.TransportError as error:  # timeouts are among them
+            except self._http.RequestError as error:  # timeouts are among them
                 why, asked_to_wait = f"{type(error).__name__} {error}".strip(), 0.0
                 continue
             if reply.status_code == HTTPStatus.OK:
-                return self._parsed(reply)
+                try:
+                    return reply.json()["choices"][0]
+                except (ValueError, KeyError, IndexError, TypeError):
+                    why, asked_to_wait = "the reply is no JSON with a choice, as of an OpenAI-compatible server", 0.0
+                    continue
             why = self._refusal(reply)
             if reply.status_code in THIS_PROMPT:
                 raise Refused(f"{url}: {why}")
@@ -230,11 +257,10 @@ class AsyncEndpoint:
             asked_to_wait = _retry_after(reply.headers.get("Retry-After"))
         raise Unanswered(f"{url}: no answer after {self.settings.retries + 1} tries: {self._masked(why)}")
 
-    def _parsed(self, reply: Any) -> Any:
-        try:
-            return reply.json()
-        except ValueError:
-            raise self._strange("no JSON") from None
+    async def _pause(self, seconds: float) -> None:
+        """Wait before the next try, unless there is to be none."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), seconds)
 
     def _refusal(self, reply: Any) -> str:
         """Status and the server's own words, in one line."""
@@ -273,6 +299,19 @@ def _key(variable: str) -> str:
     if not key.isascii() or not key.isprintable():
         raise UserError(f"{variable}: the key holds characters that no HTTP header may hold; set it anew")
     return key
+
+
+def _first_of(logprobs: Any) -> list[tuple[str, float]]:
+    """Text and log-probability of the likeliest tokens in the first place, in either of the two forms in use."""
+    if not logprobs:  # a host that filtered the answer gives none
+        return []
+    if "content" in logprobs:  # chat, and llama.cpp's completions
+        places = [
+            [(one["token"], one["logprob"]) for one in place["top_logprobs"]] for place in logprobs["content"] or []
+        ]
+    else:
+        places = [list(place.items()) for place in logprobs["top_logprobs"] or []]
+    return [(str(text), float(log)) for text, log in places[0]] if places else []
 
 
 def _pause(tried: int, asked_to_wait: float) -> float:

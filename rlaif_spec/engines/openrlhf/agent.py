@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from rlaif_spec.engines.endpoint import AnswerCache, AsyncEndpoint, EndpointSettings, Unanswered
+from rlaif_spec.engines.endpoint import AnswerCache, AsyncEndpoint, EndpointSettings, Refused, Unanswered
 from rlaif_spec.errors import JudgementError
 from rlaif_spec.labelers.scores import SCORES, expected_score
 from rlaif_spec.prompts import PromptLibrary
@@ -112,6 +112,9 @@ class ScoringAgent:
         """In [-1, 1], or why there is none."""
         try:
             reply = await self._endpoint.choice_probabilities(self._library.score(context, response), SCORES)
+        except Refused:
+            self.tally.could_not_read()
+            return "unread"
         except Unanswered as error:
             self.tally.did_not_come(error)
             return "unanswered"

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rlaif_spec.engines.endpoint.client import EndpointSettings, endpoint_settings, settings_for
+from rlaif_spec.engines.endpoint import EndpointSettings, endpoint_settings, settings_for
 from rlaif_spec.engines.openrlhf.agent import ScoringSettings, agent_source
 from rlaif_spec.engines.openrlhf.checkpoints import drop_policies
 from rlaif_spec.engines.openrlhf.collect import is_whole

@@ -138,7 +138,7 @@ def test_scores_end_at_plus_and_minus_one(sure: int) -> None:
 
 @pytest.mark.parametrize(
     ("reply", "missing"),
-    [(NOTHING, "unread"), ({"3": -3.0}, "unread"), (503, "unanswered"), (429, "unanswered"), (400, "unanswered")],
+    [(NOTHING, "unread"), ({"3": -3.0}, "unread"), (503, "unanswered"), (429, "unanswered"), (400, "unread")],
 )
 def test_what_has_no_score_is_masked_and_counted(reply: Any, missing: str) -> None:
     output = written()

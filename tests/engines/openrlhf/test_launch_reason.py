@@ -84,6 +84,16 @@ Traceback (most recent call last):
 RuntimeError: step 3 failed
 """
 
+ASIDE_WITHOUT_A_NAME_OF_ITS_OWN = """\
+Traceback (most recent call last):
+ValueError: an old one, handled
+Exception in thread reader:
+Traceback (most recent call last):
+_queue.Empty
+Traceback (most recent call last):
+torch.OutOfMemoryError: CUDA out of memory
+"""
+
 
 @pytest.mark.parametrize(
     ("text", "words"),
@@ -96,6 +106,7 @@ RuntimeError: step 3 failed
             "ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this task. (PolicyModelActor)",
         ),
         (THREAD_AT_THE_END, "rlaif_spec.errors.JudgementError: 9 of 10"),
+        (ASIDE_WITHOUT_A_NAME_OF_ITS_OWN, "torch.OutOfMemoryError: CUDA out of memory"),
         (THREAD_FIRST, "RuntimeError: step 3 failed"),
         ("Exception in thread one:\nTraceback (most recent call last):\nOSError: full\n", "OSError: full"),
         ("Exception ignored in: <f>\nTraceback:\nOSError: old\n(Actor pid=1) KeyError: 'x'\n", "KeyError: 'x'"),

@@ -71,12 +71,14 @@ def how_it_ended(code: int) -> str:
 def _asides(lines: list[str]) -> set[int]:
     """Where the exceptions stand, with those chained to them, that ended no process."""
     asides: set[int] = set()
-    open_aside = last_was_aside = False
+    open_aside = last_was_aside = headed = False
     for at, line in enumerate(lines):
         if _ASIDE.match(line):
-            open_aside = True
+            open_aside = headed = True
         elif _CHAINED.match(line):
-            open_aside = last_was_aside
+            open_aside, headed = last_was_aside, True
+        elif line.startswith("Traceback (most recent call last)"):
+            open_aside, headed = open_aside and headed, False
         elif _EXCEPTION.match(line):
             if open_aside:
                 asides.add(at)
