@@ -318,6 +318,8 @@ def test_a_host_that_continues_no_turn_gives_scores_where_ten_is_a_token() -> No
     assert model.choice_probabilities(["q", "r"], SCORES) == [[0.0] * 10] * 2, "nobody can tell 1 from 10"
     (line,) = heard
     assert "Unrecognized request argument" in line
+    space = EndpointLanguageModel(chat, transport=strict({" ": 0.6, "1": 0.2, "10": 0.1, "7": 0.1}, []))
+    assert space.choice_probabilities(["q"], SCORES) == [[0.0] * 10], "most of the answer is behind the space"
 
 
 def test_the_server_says_how_long_to_wait() -> None:

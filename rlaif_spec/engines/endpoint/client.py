@@ -207,7 +207,8 @@ class AsyncEndpoint:
         Many hosts continue no assistant's turn. Where a longer answer ("10") is a token of its own, it has its
         probability already, and the shorter one ("1") all of its own; else nobody can tell them apart: Refused.
         """
-        told = any(choice.startswith(stem.strip()) and choice != stem.strip() and choice in whole for choice in choices)
+        said = stem.strip()  # nothing but a space tells nothing
+        told = any(said and choice != said and choice.startswith(said) and choice in whole for choice in choices)
         if told and not self._continues:
             return {}
         try:
