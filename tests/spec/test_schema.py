@@ -17,6 +17,7 @@ SCALES = [
     *sorted((ROOT / "rlaif_spec" / "scales").glob("*.yaml")),
     *sorted((ROOT / "specs" / "scales").glob("*.yaml")),
     *sorted((ROOT / "tests" / "openrlhf_cpu").glob("*.yaml")),
+    *sorted((ROOT / "benchmarks" / "gpu").glob("*.yaml")),
 ]
 
 
@@ -36,7 +37,7 @@ def test_the_schemas_beside_specs_and_scales_are_fresh() -> None:
     assert (ROOT / "specs" / "scales" / "schema.json").read_text() == schema_text("scale"), "run `make schema`"
 
 
-@pytest.mark.parametrize("path", [*SPECS, *SCALES], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*SPECS, *SCALES], ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_every_shipped_file_fits(path: Path) -> None:
     assert problems("spec" if path in SPECS else "scale", yaml.safe_load(path.read_text())) == []
 
