@@ -34,6 +34,7 @@ from rlaif_spec.plan.steps import (
     Trainer,
     Verdicts,
     Vllm,
+    wants_server,
 )
 from rlaif_spec.spec.experiment import AlignmentExperiment, Experiment, LabelerSpec, Opponent, PolicyExperiment, Size
 from rlaif_spec.spec.openrlhf import OPENRLHF
@@ -172,12 +173,12 @@ def _rl(scale: Scale, sft: Sft, reward: RewardModel | LabelerScore) -> Rl:
         respond=scale.respond,
         judge=scale.judge,
         selector=selector,
-        trainer=_trainer(scale, "rl", asks=isinstance(reward, LabelerScore) and reward.labeler.source.endpoint is None),
+        trainer=_trainer(scale, "rl", served=wants_server(reward)),
         asked_by=_asker(scale),
     )
 
 
-def _trainer(scale: Scale, program: Literal["sft", "reward_model", "rl"], *, asks: bool = False) -> Trainer:
+def _trainer(scale: Scale, program: Literal["sft", "reward_model", "rl"], *, served: bool = False) -> Trainer:
     """Who trains, with what of its own settings changes the result."""
     if scale.engine == "native" or scale.openrlhf is None:
         return NATIVE
@@ -186,7 +187,7 @@ def _trainer(scale: Scale, program: Literal["sft", "reward_model", "rl"], *, ask
         version=OPENRLHF,
         param_dtype=settings.param_dtype,
         flags=getattr(settings.flags, program),
-        read_logprobs=settings.labeler.top_logprobs if asks else 0,
+        read_logprobs=settings.labeler.top_logprobs if served else 0,
     )
 
 

@@ -236,6 +236,11 @@ AnyStep = Data | Sft | Labels | RewardModel | Rl | Responses | Ratings | Verdict
 Rl.model_rebuild()
 
 
+def wants_server(reward: RewardModel | LabelerScore) -> bool:
+    """Whether RL in other processes needs a server started for this reward: a labeler whose weights are at hand."""
+    return isinstance(reward, LabelerScore) and reward.labeler.source.endpoint is None
+
+
 def models_asked(step: AnyStep) -> list[Model]:
     """The off-the-shelf models that a step asks."""
     match step.kind:

@@ -200,13 +200,16 @@ class Scale(Frozen):
                 raise ValueError(
                     f"{role}.size: this scale binds no model to {judge.size}; it has {', '.join(self.sizes)}"
                 )
-        servers = {(size, source.endpoint) for size, source in self.sizes.items() if source.endpoint is not None}
-        for name in {endpoint.model for _, endpoint in servers}:
-            named = sorted((size, endpoint.url) for size, endpoint in servers if endpoint.model == name)
-            if len({url for _, url in named}) > 1:
-                both = " and ".join(size for size, _ in named)
+        return self
+
+    @model_validator(mode="after")
+    def _servers_are_told_apart(self) -> Self:
+        sizes = {size: source.endpoint for size, source in self.sizes.items() if source.endpoint is not None}
+        for name in {endpoint.model for endpoint in sizes.values()}:
+            alike = {size: endpoint.url for size, endpoint in sizes.items() if endpoint.model == name}
+            if len(set(alike.values())) > 1:
                 raise ValueError(
-                    f"sizes: {both} are called {name} at different servers, and results are told apart by that name;"
-                    " let the servers call them differently"
+                    f"sizes: {' and '.join(sorted(alike))} are called {name} at different servers, and results are told"
+                    " apart by that name; let the servers call them differently"
                 )
         return self

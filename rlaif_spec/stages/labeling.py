@@ -3,7 +3,7 @@
 Pairs are labelled in chunks, each written as soon as it is done, so that a killed run loses one chunk at most.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rlaif_spec.engines.protocol import Progress
@@ -23,12 +23,8 @@ CHUNK = 50
 def write_labels(step: Labels, folder: Path, context: Context) -> None:
     """Label one part of the data."""
     comparisons = read_rows(context.store.open(step.data) / f"{step.part}.jsonl", Comparison)
-    model = context.language_model(step.labeler)
     texts = PromptLibrary(step.labeler.prompts, step.data.task)
-    variant = variant_of(step.prompt)
-    _in_chunks(
-        step, comparisons, lambda chunk: label_pairs(model, texts, variant, chunk, step.settings), folder, context
-    )
+    _in_chunks(step, texts, step.prompt, comparisons, folder, context)
 
 
 def write_verdicts(step: Verdicts, folder: Path, context: Context) -> None:
@@ -40,11 +36,7 @@ def write_verdicts(step: Verdicts, folder: Path, context: Context) -> None:
         for row, other in zip(mine, theirs, strict=True)
     ]
     texts = PromptLibrary(step.labeler.prompts, task)
-    model = context.language_model(step.labeler)
-    variant = variant_of(step.judge.prompt)
-    labels = _in_chunks(
-        step, pairs, lambda chunk: label_pairs(model, texts, variant, chunk, step.settings), folder, context
-    )
+    labels = _in_chunks(step, texts, step.judge.prompt, pairs, folder, context)
     write_rows(folder / VERDICTS, labeler_verdicts(labels))
 
 
@@ -71,12 +63,14 @@ def variant_of(name: str) -> PairVariant:
 
 def _in_chunks(
     step: Labels | Verdicts,
+    texts: PromptLibrary,
+    prompt: str,
     comparisons: Sequence[Comparison],
-    label: Callable[[Sequence[Comparison]], list[SoftLabel]],
     folder: Path,
     context: Context,
 ) -> list[SoftLabel]:
     """All labels; JudgementError as soon as more are unread than may be."""
+    model, variant = context.language_model(step.labeler), variant_of(prompt)
     path = folder / LABELS
     found = read_whole_rows(path, SoftLabel)
     labels = found[: len(found) // CHUNK * CHUNK] if len(found) < len(comparisons) else found
@@ -84,7 +78,7 @@ def _in_chunks(
     _check(step, labels, comparisons, path)
     while len(labels) < len(comparisons):
         chunk = comparisons[len(labels) : len(labels) + CHUNK]
-        fresh = label(chunk)
+        fresh = label_pairs(model, texts, variant, chunk, step.settings)
         append_rows(path, fresh)
         labels += fresh
         context.tell(Progress(len(labels), len(comparisons), {}))

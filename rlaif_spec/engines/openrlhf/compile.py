@@ -22,7 +22,7 @@ from rlaif_spec.engines.openrlhf.training import (
 )
 from rlaif_spec.engines.openrlhf.translation import Translated, translation
 from rlaif_spec.plan import Plan
-from rlaif_spec.plan.steps import Data, LabelerScore, OpenRlhf, RewardModel, Rl, Sft, Step
+from rlaif_spec.plan.steps import Data, LabelerScore, OpenRlhf, RewardModel, Rl, Sft, Step, wants_server
 from rlaif_spec.spec.openrlhf import Deviation, OpenRlhfSettings
 from rlaif_spec.spec.scale import ModelSource
 
@@ -48,9 +48,8 @@ class CompiledJob:
 
 
 def serves_labeler(step: Step) -> bool:
-    """Whether a server must be started for the step: its reward is what a labeler says whose weights are at hand."""
-    reward = step.reward if isinstance(step, Rl) else None
-    return isinstance(reward, LabelerScore) and reward.labeler.source.endpoint is None
+    """Whether a labeler's server must be started for the step."""
+    return isinstance(step, Rl) and wants_server(step.reward)
 
 
 def compile_jobs(plan: Plan, own: OpenRlhfSettings, runs: Path, rows: Rows, nodes: Nodes) -> list[CompiledJob]:
